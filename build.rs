@@ -1,0 +1,134 @@
+//! Compiles what stands in `proto/`: the messages and services (with a pure-Rust compiler, so
+//! no protoc is needed), the descriptor set that reflection serves, and the requirement table.
+//! Reads nothing else.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use prost::Message as _;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const REQUIREMENTS: &str = "proto/requirements.txt";
+
+fn main() -> Result<()> {
+    println!("cargo:rerun-if-changed=proto");
+    println!("cargo:rerun-if-changed=build.rs");
+    #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    compile_messages(&out)?;
+    compile_requirements(&out)
+}
+
+/// Generates the Rust of our `.proto` files and keeps their descriptors.
+fn compile_messages(out: &Path) -> Result<()> {
+    let descriptors = protox::compile(["milvus.proto", "common.proto"], ["proto"])?;
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .codec_path("crate::grpc::codec::MilvusCodec")
+        .compile_fds(descriptors)?;
+    Ok(())
+}
+
+/// Turns the rows of the requirement file into a static table, sorted by path.
+fn compile_requirements(out: &Path) -> Result<()> {
+    let text = fs::read_to_string(REQUIREMENTS)?;
+    let mut service = None;
+    let mut rows = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix("service ") {
+            service = Some(name.trim().to_owned());
+            continue;
+        }
+        let service = service.as_deref().ok_or("a row stands before the first service")?;
+        let row = compile_row(service, line)
+            .map_err(|error| format!("{REQUIREMENTS}:{}: {error}", index + 1))?;
+        rows.push(row);
+    }
+    rows.sort();
+    for ((path, _), (next, _)) in rows.iter().zip(rows.iter().skip(1)) {
+        if path == next {
+            return Err(format!("{REQUIREMENTS}: two rows for {path}").into());
+        }
+    }
+    let mut code = String::from("static TABLE: &[Requirement] = &[\n");
+    for (_, row) in rows {
+        writeln!(code, "    {row},")?;
+    }
+    code.push_str("];\n");
+    fs::write(out.join("requirements.rs"), code)?;
+    Ok(())
+}
+
+/// The path of a row, and the Rust that builds it.
+fn compile_row(service: &str, line: &str) -> Result<(String, String)> {
+    let columns: Vec<&str> = line.split_whitespace().collect();
+    let [rpc, documented, milvus, database, object, stream] = columns.as_slice() else {
+        return Err("a row has six columns".into());
+    };
+    let path = format!("/{service}/{rpc}");
+    let documented_need = compile_need(documented)?;
+    let milvus_need = if *milvus == "=" { documented_need.clone() } else { compile_need(milvus)? };
+    let database = match *database {
+        "-" => "None".to_owned(),
+        number => format!("Some({})", number.parse::<u32>()?),
+    };
+    let object = if *object == "*" {
+        "ObjectSource::Any".to_owned()
+    } else if let Some(number) = object.strip_suffix(".1") {
+        format!("ObjectSource::Nested({})", number.parse::<u32>()?)
+    } else if let Some(number) = object.strip_suffix("[]") {
+        format!("ObjectSource::Repeated({})", number.parse::<u32>()?)
+    } else {
+        format!("ObjectSource::Field({})", object.parse::<u32>()?)
+    };
+    let streaming = match *stream {
+        "unary" => "false",
+        "server" | "client" | "client+server" => "true",
+        other => return Err(format!("unknown kind of stream `{other}`").into()),
+    };
+    let row = format!(
+        "Requirement {{ service: {service:?}, method: {rpc:?}, path: {path:?}, \
+         documented: {documented_need}, milvus: {milvus_need}, database: {database}, \
+         object: {object}, streaming: {streaming} }}"
+    );
+    Ok((path, row))
+}
+
+fn compile_need(text: &str) -> Result<String> {
+    Ok(match text {
+        "any" => "Need::AnyUser".to_owned(),
+        "filtered" => "Need::Filtered".to_owned(),
+        "root" => "Need::RootOnly".to_owned(),
+        "refused" => "Need::Refused".to_owned(),
+        "health" => "Need::Health".to_owned(),
+        other => {
+            let parts: Vec<&str> = other.split(':').collect();
+            let [object_type, privilege, level] = parts.as_slice() else {
+                return Err(format!("`{other}` is not a requirement").into());
+            };
+            let object_type = match *object_type {
+                "Collection" | "Global" | "User" => format!("ObjectType::{object_type}"),
+                other => return Err(format!("unknown object type `{other}`").into()),
+            };
+            let level = match *level {
+                "cluster" => "Level::Cluster",
+                "database" => "Level::Database",
+                "collection" => "Level::Collection",
+                "none" => "Level::None",
+                other => return Err(format!("unknown level `{other}`").into()),
+            };
+            format!(
+                "Need::Privilege {{ object_type: {object_type}, privilege: {privilege:?}, \
+                 level: {level} }}"
+            )
+        }
+    })
+}

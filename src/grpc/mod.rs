@@ -1,0 +1,2 @@
+//! tonic adapters.
+pub mod codec;

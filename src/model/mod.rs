@@ -1,0 +1,19 @@
+//! The nouns of the service: names, credentials, roles, grants, and the changes between states.
+//!
+//! Everything here is pure: no I/O, no clock, no async, nothing of the wire or the store.
+
+mod builtin;
+mod change;
+mod credential;
+mod grant;
+mod name;
+mod name_rule;
+mod password_rule;
+
+pub use builtin::{ADMIN, DEFAULT_DATABASE, PUBLIC, ROOT, ROOT_DEFAULT_PASSWORD};
+pub use change::{Change, Record, RecordKey, Revision};
+pub use credential::{Credential, PasswordHash, Role};
+pub use grant::{GrantId, Grantor, Level, ObjectRow, ObjectType, PrivilegeGroup};
+pub use name::{RoleName, UserName};
+pub use name_rule::{NameError, NameKind, NameRule, UserNameRule};
+pub use password_rule::{PasswordRule, PasswordRuleError};

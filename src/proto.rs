@@ -1,0 +1,25 @@
+//! The generated messages and services of `proto/`, and their descriptors.
+//!
+//! The only place where lints are off: the code is a generator's. Everything else that speaks
+//! protobuf goes through these modules.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    clippy::indexing_slicing,
+    reason = "generated code"
+)]
+
+/// `milvus.proto.common`: status, request base, enums.
+pub mod common {
+    tonic::include_proto!("milvus.proto.common");
+}
+
+/// `milvus.proto.milvus`: the service and its messages.
+pub mod milvus {
+    tonic::include_proto!("milvus.proto.milvus");
+}
+
+/// The descriptors of both packages, encoded, for server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -1,0 +1,121 @@
+//! Object rows and the privileges under their ids.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use crate::model::{Change, GrantId, Grantor, ObjectRow, Record, RecordKey, RoleName};
+
+/// Type and object of a row, in stored spelling.
+type Target = (Arc<str>, Arc<str>);
+
+/// The grants of all roles, in their stored form.
+#[derive(Debug, Clone, Default)]
+pub struct Grants {
+    /// Rows by role, so that a role's grants are found and dropped without a scan.
+    rows: OrdMap<RoleName, OrdMap<Target, GrantId>>,
+    /// Privileges by id; ids that no row names decide nothing.
+    privileges: OrdMap<GrantId, OrdMap<Arc<str>, Grantor>>,
+}
+
+impl Grants {
+    /// Whether the role has at least one privilege on anything. Rows without privileges do not
+    /// count: a revoke leaves them.
+    #[must_use]
+    pub fn any_of(&self, role: &RoleName) -> bool {
+        self.rows_of(role)
+            .any(|(_, id)| self.privileges.get(id).is_some_and(|privileges| !privileges.is_empty()))
+    }
+
+    /// The rows of a role with their ids.
+    pub fn rows_of(&self, role: &RoleName) -> impl Iterator<Item = (ObjectRow, &GrantId)> {
+        let role = role.clone();
+        self.rows.get(&role).into_iter().flatten().map(move |((object_type, object), id)| {
+            let row = ObjectRow {
+                role: role.clone(),
+                object_type: object_type.clone(),
+                object: object.clone(),
+            };
+            (row, id)
+        })
+    }
+
+    /// The changes that remove everything a role was granted. Privileges under an id that a row of
+    /// another role shares stay with that role.
+    #[must_use]
+    pub fn removal_of(&self, role: &RoleName) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (row, id) in self.rows_of(role) {
+            changes.push(Change::Delete(RecordKey::Row(row)));
+            if self.is_shared(id, role) {
+                continue;
+            }
+            for privilege in self.privileges.get(id).into_iter().flat_map(OrdMap::keys) {
+                changes.push(Change::Delete(RecordKey::Privilege(id.clone(), privilege.clone())));
+            }
+        }
+        changes
+    }
+
+    /// Whether a row of some other role leads to the same id. Only ids of 16 digits can collide.
+    fn is_shared(&self, id: &GrantId, role: &RoleName) -> bool {
+        id.0.len() <= 16
+            && self
+                .rows
+                .iter()
+                .any(|(other, rows)| other != role && rows.values().any(|found| found == id))
+    }
+
+    pub(super) fn put(&mut self, record: &Record) {
+        match record {
+            Record::Row(row, id) => {
+                let target = (row.object_type.clone(), row.object.clone());
+                self.rows.entry(row.role.clone()).or_default().insert(target, id.clone());
+            }
+            Record::Privilege(id, privilege, grantor) => {
+                self.privileges
+                    .entry(id.clone())
+                    .or_default()
+                    .insert(privilege.clone(), grantor.clone());
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn delete(&mut self, key: &RecordKey) {
+        match key {
+            RecordKey::Row(row) => {
+                let target = (row.object_type.clone(), row.object.clone());
+                if let Some(rows) = self.rows.get_mut(&row.role) {
+                    rows.remove(&target);
+                    if rows.is_empty() {
+                        self.rows.remove(&row.role);
+                    }
+                }
+            }
+            RecordKey::Privilege(id, privilege) => {
+                if let Some(privileges) = self.privileges.get_mut(id) {
+                    privileges.remove(privilege);
+                    if privileges.is_empty() {
+                        self.privileges.remove(id);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = Record> {
+        let rows = self
+            .rows
+            .keys()
+            .flat_map(|role| self.rows_of(role))
+            .map(|(row, id)| Record::Row(row, id.clone()));
+        let privileges = self.privileges.iter().flat_map(|(id, privileges)| {
+            privileges.iter().map(|(privilege, grantor)| {
+                Record::Privilege(id.clone(), privilege.clone(), grantor.clone())
+            })
+        });
+        rows.chain(privileges)
+    }
+}

@@ -1,0 +1,259 @@
+//! Users, roles, who holds what, and how a change turns one state into the next.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+
+use super::{Grants, LoginMemo};
+use crate::model::{
+    Change, Credential, PrivilegeGroup, Record, RecordKey, Revision, Role, RoleName, UserName,
+};
+
+/// A user's entry.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// What is stored of the user.
+    pub credential: Credential,
+    /// The remembered login; fresh whenever the hash changes.
+    pub login: LoginMemo,
+}
+
+/// The whole state at one revision.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    revision: Revision,
+    users: OrdMap<UserName, Arc<User>>,
+    roles: OrdMap<RoleName, Arc<Role>>,
+    /// Roles of a user, sorted. A binding may outlive either end in stores written by others.
+    by_user: OrdMap<UserName, Arc<[RoleName]>>,
+    /// Holders of a role.
+    by_role: OrdMap<RoleName, OrdSet<UserName>>,
+    grants: Grants,
+    groups: OrdMap<Arc<str>, Arc<PrivilegeGroup>>,
+}
+
+impl Snapshot {
+    /// The state that these records make.
+    #[must_use]
+    pub fn from_records(revision: Revision, records: impl IntoIterator<Item = Record>) -> Self {
+        let mut snapshot = Self { revision, ..Self::default() };
+        for record in records {
+            snapshot.put(&record);
+        }
+        snapshot
+    }
+
+    /// The records that make this state, in no particular order.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        let users = self
+            .users
+            .iter()
+            .map(|(name, user)| Record::User(name.clone(), user.credential.clone()));
+        let roles =
+            self.roles.iter().map(|(name, role)| Record::Role(name.clone(), (**role).clone()));
+        let bindings = self.by_user.iter().flat_map(|(user, roles)| {
+            roles.iter().map(|role| Record::Binding(user.clone(), role.clone()))
+        });
+        let groups = self.groups.values().map(|group| Record::Group((**group).clone()));
+        users.chain(roles).chain(bindings).chain(self.grants.records()).chain(groups)
+    }
+
+    /// The revision of this state.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Sets the revision, once the store has said what it is.
+    pub fn set_revision(&mut self, revision: Revision) {
+        self.revision = revision;
+    }
+
+    /// The user, if there is one of that name.
+    #[must_use]
+    pub fn user(&self, name: &str) -> Option<&User> {
+        self.users.get(name).map(Arc::as_ref)
+    }
+
+    /// All users, ascending by name.
+    pub fn users(&self) -> impl ExactSizeIterator<Item = (&UserName, &User)> {
+        self.users.iter().map(|(name, user)| (name, user.as_ref()))
+    }
+
+    /// The role, if there is one of that name.
+    #[must_use]
+    pub fn role(&self, name: &str) -> Option<&Role> {
+        self.roles.get(name).map(Arc::as_ref)
+    }
+
+    /// All roles, ascending by name.
+    pub fn roles(&self) -> impl ExactSizeIterator<Item = (&RoleName, &Role)> {
+        self.roles.iter().map(|(name, role)| (name, role.as_ref()))
+    }
+
+    /// The roles bound to a user, ascending; empty for a user that nothing is known of.
+    #[must_use]
+    pub fn roles_of(&self, user: &str) -> &[RoleName] {
+        self.by_user.get(user).map_or(&[], |roles| roles)
+    }
+
+    /// The users bound to a role, ascending; empty for a role that nothing is known of.
+    pub fn members_of(&self, role: &str) -> impl Iterator<Item = &UserName> {
+        self.by_role.get(role).into_iter().flatten()
+    }
+
+    /// Whether the user is bound to the role.
+    #[must_use]
+    pub fn is_bound(&self, user: &str, role: &str) -> bool {
+        self.roles_of(user).binary_search_by(|held| held.as_str().cmp(role)).is_ok()
+    }
+
+    /// The grants of all roles.
+    #[must_use]
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Custom privilege groups, ascending by name.
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &PrivilegeGroup> {
+        self.groups.values().map(Arc::as_ref)
+    }
+
+    /// Applies a change. Cost depends on what it touches, not on the size of the state.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Put(record) => self.put(record),
+            Change::Delete(key) => self.delete(key),
+        }
+    }
+
+    fn put(&mut self, record: &Record) {
+        match record {
+            Record::User(name, credential) => {
+                // INVARIANT: a login verified against one hash never counts for another.
+                let login = self
+                    .users
+                    .get(name)
+                    .filter(|user| user.credential.hash == credential.hash)
+                    .map_or_else(LoginMemo::default, |user| user.login.clone());
+                let user = User { credential: credential.clone(), login };
+                self.users.insert(name.clone(), Arc::new(user));
+            }
+            Record::Role(name, role) => {
+                self.roles.insert(name.clone(), Arc::new(role.clone()));
+            }
+            Record::Binding(user, role) => self.bind(user, role),
+            Record::Group(group) => {
+                self.groups.insert(group.name.clone(), Arc::new(group.clone()));
+            }
+            Record::Row(..) | Record::Privilege(..) => self.grants.put(record),
+        }
+    }
+
+    fn delete(&mut self, key: &RecordKey) {
+        match key {
+            RecordKey::User(name) => {
+                self.users.remove(name);
+            }
+            RecordKey::Role(name) => {
+                self.roles.remove(name);
+            }
+            RecordKey::Binding(user, role) => self.unbind(user, role),
+            RecordKey::Group(name) => {
+                self.groups.remove(name);
+            }
+            RecordKey::Row(..) | RecordKey::Privilege(..) => self.grants.delete(key),
+        }
+    }
+
+    fn bind(&mut self, user: &UserName, role: &RoleName) {
+        let held = self.roles_of(user.as_str());
+        if let Err(position) = held.binary_search(role) {
+            let mut roles = held.to_vec();
+            roles.insert(position, role.clone());
+            self.by_user.insert(user.clone(), roles.into());
+        }
+        self.by_role.entry(role.clone()).or_default().insert(user.clone());
+    }
+
+    fn unbind(&mut self, user: &UserName, role: &RoleName) {
+        let rest: Vec<RoleName> =
+            self.roles_of(user.as_str()).iter().filter(|held| *held != role).cloned().collect();
+        if rest.is_empty() {
+            self.by_user.remove(user);
+        } else {
+            self.by_user.insert(user.clone(), rest.into());
+        }
+        if let Some(members) = self.by_role.get_mut(role) {
+            members.remove(user);
+            if members.is_empty() {
+                self.by_role.remove(role);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::PasswordHash;
+
+    fn user(name: &str) -> UserName {
+        UserName::new(name).unwrap()
+    }
+
+    fn role(name: &str) -> RoleName {
+        RoleName::new(name).unwrap()
+    }
+
+    fn credential(hash: &str) -> Credential {
+        Credential { hash: PasswordHash::new(hash), description: None, time_tick: 0 }
+    }
+
+    #[test]
+    fn a_remembered_login_is_gone_when_the_hash_changes_and_stays_when_it_does_not() {
+        let mut state = Snapshot::default();
+        state.apply(&Change::Put(Record::User(user("u"), credential("one"))));
+        state.user("u").unwrap().login.remember([7; 32]);
+
+        let described = Credential { description: Some("d".into()), ..credential("one") };
+        state.apply(&Change::Put(Record::User(user("u"), described)));
+        assert!(state.user("u").unwrap().login.get().is_some());
+
+        state.apply(&Change::Put(Record::User(user("u"), credential("two"))));
+        assert!(state.user("u").unwrap().login.get().is_none());
+    }
+
+    #[test]
+    fn a_user_made_again_remembers_nothing() {
+        let mut state = Snapshot::default();
+        state.apply(&Change::Put(Record::User(user("u"), credential("one"))));
+        state.user("u").unwrap().login.remember([7; 32]);
+        state.apply(&Change::Delete(RecordKey::User(user("u"))));
+        state.apply(&Change::Put(Record::User(user("u"), credential("one"))));
+        assert!(state.user("u").unwrap().login.get().is_none());
+    }
+
+    #[test]
+    fn an_earlier_snapshot_does_not_change() {
+        let mut state = Snapshot::default();
+        state.apply(&Change::Put(Record::Binding(user("u"), role("b"))));
+        let before = state.clone();
+        state.apply(&Change::Put(Record::Binding(user("u"), role("a"))));
+        state.apply(&Change::Delete(RecordKey::Binding(user("u"), role("b"))));
+        assert_eq!(before.roles_of("u"), [role("b")]);
+        assert_eq!(state.roles_of("u"), [role("a")]);
+        assert_eq!(state.members_of("b").count(), 0);
+    }
+
+    #[test]
+    fn the_records_of_a_state_make_the_same_state() {
+        let mut state = Snapshot::default();
+        state.apply(&Change::Put(Record::User(user("u"), credential("one"))));
+        state.apply(&Change::Put(Record::Role(role("r"), Role::default())));
+        state.apply(&Change::Put(Record::Binding(user("u"), role("r"))));
+        let again = Snapshot::from_records(state.revision(), state.records());
+        assert!(again.is_bound("u", "r"));
+        assert!(again.user("u").is_some() && again.role("r").is_some());
+    }
+}

@@ -1,0 +1,88 @@
+//! What can go wrong with a store, told to the operator.
+
+use std::path::PathBuf;
+
+/// Why a store could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error(
+        "the data directory {path} is in use by another process; stop that one, or choose \
+         another directory"
+    )]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Others may read or write it.
+    #[error(
+        "{path} is open to other users (mode {mode:03o}); it holds password hashes; run: {command}"
+    )]
+    Permissions {
+        /// The directory or file.
+        path: PathBuf,
+        /// Its mode bits.
+        mode: u32,
+        /// The command that sets it right.
+        command: String,
+    },
+    /// It holds an older state than the one that was acknowledged.
+    #[error(
+        "the store in {path} is behind its high-water mark (it holds revision {found}, {marked} \
+         was acknowledged): changes were lost, revoked rights may be back; restore a copy, or pass \
+         --accept-data-loss to go on with what is there"
+    )]
+    BehindMark {
+        /// The directory.
+        path: PathBuf,
+        /// Revision of what it holds.
+        found: u64,
+        /// Revision of the mark.
+        marked: u64,
+    },
+    /// What it holds contradicts itself.
+    #[error("the store in {path} is damaged: {detail}; restore a copy of the directory")]
+    Damaged {
+        /// The directory.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// It was written by a version that this one does not understand.
+    #[error(
+        "the store in {path} has format {found}, and this version reads up to {supported}; use \
+         the version that wrote it, or a newer one"
+    )]
+    Format {
+        /// The directory.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+        /// The newest format that is understood.
+        supported: u64,
+    },
+    /// The medium failed.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The storage engine failed.
+    #[error("cannot {action} the store in {path}: {detail}")]
+    Engine {
+        /// What was being done.
+        action: &'static str,
+        /// The directory.
+        path: PathBuf,
+        /// What the engine said.
+        detail: String,
+    },
+    /// It failed earlier and has not been reopened, or it has been closed.
+    #[error("the store is not open")]
+    NotOpen,
+}
