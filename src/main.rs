@@ -1,1 +1,2 @@
+//! The `milvus-rbac` command.
 fn main() {}

@@ -16,4 +16,4 @@ pub use credential::{Credential, PasswordHash, Role};
 pub use grant::{GrantId, Grantor, Level, ObjectRow, ObjectType, PrivilegeGroup};
 pub use name::{RoleName, UserName};
 pub use name_rule::{NameError, NameKind, NameRule, UserNameRule};
-pub use password_rule::{PasswordRule, PasswordRuleError};
+pub use password_rule::{BCRYPT_LIMIT, PasswordRule, PasswordRuleError};
