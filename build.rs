@@ -2,6 +2,7 @@
 //! no protoc is needed), the descriptor set that reflection serves, and the requirement table.
 //! Reads nothing else.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,28 +14,47 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const REQUIREMENTS: &str = "proto/requirements.txt";
 
+/// RPCs that libraries answer for us; everything else that is served stands in `proto/`.
+const OTHERS_SERVED: [&str; 4] = [
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
 fn main() -> Result<()> {
     println!("cargo:rerun-if-changed=proto");
     println!("cargo:rerun-if-changed=build.rs");
     #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    compile_messages(&out)?;
-    compile_requirements(&out)
+    let served = compile_messages(&out)?;
+    compile_requirements(&out, &served)
 }
 
-/// Generates the Rust of our `.proto` files and keeps their descriptors.
-fn compile_messages(out: &Path) -> Result<()> {
+/// Generates the Rust of our `.proto` files and keeps their descriptors. Returns the paths of the
+/// RPCs that this package answers.
+fn compile_messages(out: &Path) -> Result<BTreeSet<String>> {
     let descriptors = protox::compile(["milvus.proto", "common.proto"], ["proto"])?;
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    let mut served: BTreeSet<String> = OTHERS_SERVED.iter().map(ToString::to_string).collect();
+    for file in &descriptors.file {
+        for service in &file.service {
+            served.extend(
+                service.method.iter().map(|method| {
+                    format!("/{}.{}/{}", file.package(), service.name(), method.name())
+                }),
+            );
+        }
+    }
     tonic_prost_build::configure()
         .build_transport(false)
         .codec_path("crate::grpc::codec::MilvusCodec")
         .compile_fds(descriptors)?;
-    Ok(())
+    Ok(served)
 }
 
 /// Turns the rows of the requirement file into a static table, sorted by path.
-fn compile_requirements(out: &Path) -> Result<()> {
+fn compile_requirements(out: &Path, served: &BTreeSet<String>) -> Result<()> {
     let text = fs::read_to_string(REQUIREMENTS)?;
     let mut service = None;
     let mut rows = Vec::new();
@@ -48,7 +68,7 @@ fn compile_requirements(out: &Path) -> Result<()> {
             continue;
         }
         let service = service.as_deref().ok_or("a row stands before the first service")?;
-        let row = compile_row(service, line)
+        let row = compile_row(service, line, served)
             .map_err(|error| format!("{REQUIREMENTS}:{}: {error}", index + 1))?;
         rows.push(row);
     }
@@ -68,7 +88,7 @@ fn compile_requirements(out: &Path) -> Result<()> {
 }
 
 /// The path of a row, and the Rust that builds it.
-fn compile_row(service: &str, line: &str) -> Result<(String, String)> {
+fn compile_row(service: &str, line: &str, served: &BTreeSet<String>) -> Result<(String, String)> {
     let columns: Vec<&str> = line.split_whitespace().collect();
     let [rpc, documented, milvus, database, object, stream] = columns.as_slice() else {
         return Err("a row has six columns".into());
@@ -97,7 +117,8 @@ fn compile_row(service: &str, line: &str) -> Result<(String, String)> {
     let row = format!(
         "Requirement {{ service: {service:?}, method: {rpc:?}, path: {path:?}, \
          documented: {documented_need}, milvus: {milvus_need}, database: {database}, \
-         object: {object}, streaming: {streaming} }}"
+         object: {object}, streaming: {streaming}, served: {} }}",
+        served.contains(&path)
     );
     Ok((path, row))
 }

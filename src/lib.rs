@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod grpc;
 pub mod model;
+pub mod policy;
 pub mod proto;
 pub mod snapshot;
 pub mod store;

@@ -6,7 +6,8 @@ use imbl::{OrdMap, OrdSet};
 
 use super::{Grants, LoginMemo};
 use crate::model::{
-    Change, Credential, PrivilegeGroup, Record, RecordKey, Revision, Role, RoleName, UserName,
+    ADMIN, Change, Credential, PrivilegeGroup, ROOT, Record, RecordKey, Revision, Role, RoleName,
+    UserName,
 };
 
 /// A user's entry.
@@ -106,6 +107,14 @@ impl Snapshot {
     #[must_use]
     pub fn is_bound(&self, user: &str, role: &str) -> bool {
         self.roles_of(user).binary_search_by(|held| held.as_str().cmp(role)).is_ok()
+    }
+
+    /// Whether the user passes every check: `root` by name, unless it needs roles like anybody
+    /// else, and members of `admin`. A binding counts only while the role exists.
+    #[must_use]
+    pub fn is_administrator(&self, user: &str, root_needs_role: bool) -> bool {
+        (user == ROOT && !root_needs_role)
+            || (self.is_bound(user, ADMIN) && self.roles.contains_key(ADMIN))
     }
 
     /// The grants of all roles.
