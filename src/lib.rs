@@ -7,3 +7,4 @@ pub mod policy;
 pub mod proto;
 pub mod snapshot;
 pub mod store;
+pub mod writer;

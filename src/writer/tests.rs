@@ -1,0 +1,223 @@
+//! The four ends of a commit, group commit, and recovery, on a store that fails on demand.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::*;
+use crate::model::{Record, Role, RoleName};
+use crate::store::{Commit, Loaded};
+
+/// What a scripted store does next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Next {
+    Commit,
+    Refuse,
+    Conflict,
+    /// Unknown, although it was written.
+    UnknownWritten,
+    /// Unknown, and it was not.
+    UnknownLost,
+}
+
+#[derive(Debug, Default)]
+struct Medium {
+    records: Vec<Record>,
+    revision: u64,
+    script: Vec<Next>,
+    batches: Vec<usize>,
+    broken: bool,
+    /// How many times reopening fails.
+    reopen_failures: u32,
+}
+
+#[derive(Debug, Clone)]
+struct ScriptedStore(Arc<Mutex<Medium>>);
+
+impl ScriptedStore {
+    fn new(script: &[Next]) -> Self {
+        let mut script = script.to_vec();
+        script.reverse();
+        Self(Arc::new(Mutex::new(Medium { script, ..Medium::default() })))
+    }
+}
+
+impl Store for ScriptedStore {
+    fn describe(&self) -> String {
+        "scripted:".to_owned()
+    }
+
+    fn load(&mut self) -> Result<Loaded, StoreError> {
+        let medium = self.0.lock().unwrap();
+        if medium.broken {
+            return Err(StoreError::NotOpen);
+        }
+        Ok(Loaded {
+            revision: Revision(medium.revision),
+            records: medium.records.clone(),
+            ignored: Vec::new(),
+        })
+    }
+
+    fn commit(&mut self, base: Revision, changes: &[Change]) -> Commit {
+        let mut medium = self.0.lock().unwrap();
+        if medium.broken {
+            return Commit::Refused(StoreError::NotOpen);
+        }
+        assert_eq!(base.0, medium.revision);
+        let next = medium.script.pop().unwrap_or(Next::Commit);
+        if matches!(next, Next::Commit | Next::UnknownWritten) {
+            for change in changes {
+                if let Change::Put(record) = change {
+                    medium.records.push(record.clone());
+                }
+            }
+            medium.revision += 1;
+            medium.batches.push(changes.len());
+        }
+        match next {
+            Next::Commit => Commit::Committed(Revision(medium.revision)),
+            Next::Refuse => Commit::Refused(StoreError::NotOpen),
+            Next::Conflict => {
+                medium.revision += 1;
+                let role = RoleName::new("theirs").unwrap();
+                medium.records.push(Record::Role(role, Role::default()));
+                Commit::Conflict
+            }
+            Next::UnknownWritten | Next::UnknownLost => {
+                medium.broken = true;
+                Commit::Unknown(StoreError::NotOpen)
+            }
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        let mut medium = self.0.lock().unwrap();
+        if medium.reopen_failures > 0 {
+            medium.reopen_failures -= 1;
+            return Err(StoreError::NotOpen);
+        }
+        medium.broken = false;
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Exists;
+
+async fn create(writer: &Writer, name: &str) -> Result<Done<()>, SubmitError<Exists>> {
+    let role = RoleName::new(name).unwrap();
+    writer
+        .submit(move |state: &Snapshot| {
+            if state.role(role.as_str()).is_some() {
+                return Err(Exists);
+            }
+            Ok(((), vec![Change::Put(Record::Role(role.clone(), Role::default()))]))
+        })
+        .await
+}
+
+fn start(store: &ScriptedStore) -> (Writer, Arc<SnapshotCell>) {
+    Writer::start(Box::new(store.clone())).unwrap()
+}
+
+async fn until_writable(writer: &Writer) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while !writer.is_writable() {
+        assert!(std::time::Instant::now() < deadline, "the writer did not recover");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_visible_before_its_caller_hears_of_it() {
+    let (writer, cell) = start(&ScriptedStore::new(&[]));
+    let done = create(&writer, "r").await.unwrap();
+    assert!(done.changed && cell.read().role("r").is_some());
+    assert_eq!(done.revision, cell.read().revision());
+    assert!(matches!(create(&writer, "r").await, Err(SubmitError::Refused(Exists))));
+}
+
+#[tokio::test]
+async fn two_thousand_concurrent_operations_share_few_commits_and_all_finish() {
+    let store = ScriptedStore::new(&[]);
+    let (writer, cell) = start(&store);
+    let tasks: Vec<_> = (0..2000)
+        .map(|n| {
+            let writer = writer.clone();
+            tokio::spawn(async move { create(&writer, &format!("r{n}")).await.is_ok() })
+        })
+        .collect();
+    for task in tasks {
+        assert!(task.await.unwrap());
+    }
+    assert_eq!(cell.read().roles().len(), 2000);
+    let medium = store.0.lock().unwrap();
+    assert_eq!(medium.batches.iter().sum::<usize>(), 2000);
+}
+
+#[tokio::test]
+async fn a_refused_batch_changes_nothing_and_the_next_one_works() {
+    let (writer, cell) = start(&ScriptedStore::new(&[Next::Refuse]));
+    let error = create(&writer, "r").await.unwrap_err();
+    assert!(matches!(error, SubmitError::Write(WriteError::Refused)));
+    assert!(cell.read().role("r").is_none());
+    until_writable(&writer).await;
+    assert!(create(&writer, "r").await.is_ok());
+}
+
+#[tokio::test]
+async fn after_a_conflict_the_operation_is_checked_on_the_newer_state() {
+    let (writer, cell) = start(&ScriptedStore::new(&[Next::Conflict]));
+    assert!(matches!(create(&writer, "theirs").await, Err(SubmitError::Refused(Exists))));
+    assert!(cell.read().role("theirs").is_some());
+    assert!(create(&writer, "ours").await.is_ok());
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_said_to_be_unknown_and_cleared_up_by_reopening() {
+    for (next, there) in [(Next::UnknownWritten, true), (Next::UnknownLost, false)] {
+        let (writer, cell) = start(&ScriptedStore::new(&[next]));
+        let error = create(&writer, "r").await.unwrap_err();
+        assert!(matches!(error, SubmitError::Write(WriteError::Unknown)), "{error:?}");
+        until_writable(&writer).await;
+        assert_eq!(cell.read().role("r").is_some(), there);
+        assert!(create(&writer, "after").await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn while_the_store_is_broken_changes_are_refused_and_reads_go_on() {
+    let store = ScriptedStore::new(&[Next::Commit, Next::UnknownLost]);
+    store.0.lock().unwrap().reopen_failures = 3;
+    let (writer, cell) = start(&store);
+    create(&writer, "kept").await.unwrap();
+    assert!(create(&writer, "lost").await.is_err());
+    assert!(!writer.is_writable());
+    let error = create(&writer, "refused").await.unwrap_err();
+    assert!(matches!(error, SubmitError::Write(WriteError::ReadOnly)), "{error:?}");
+    assert!(cell.read().role("kept").is_some());
+    until_writable(&writer).await;
+    assert!(create(&writer, "after").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_panicking_check_harms_nobody_else() {
+    let (writer, _cell) = start(&ScriptedStore::new(&[]));
+    let outcome: Result<Done<()>, SubmitError<Exists>> =
+        writer.submit(|_: &Snapshot| panic!("injected")).await;
+    assert!(matches!(outcome, Err(SubmitError::Write(WriteError::Panicked))));
+    assert!(create(&writer, "r").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_closed_writer_refuses_and_says_so() {
+    let (writer, _cell) = start(&ScriptedStore::new(&[]));
+    create(&writer, "r").await.unwrap();
+    writer.close().unwrap();
+    let error = create(&writer, "late").await.unwrap_err();
+    assert!(matches!(error, SubmitError::Write(WriteError::Closed)));
+}
