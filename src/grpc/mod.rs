@@ -1,2 +1,19 @@
-//! tonic adapters.
+//! The gRPC services: convert, call an operation, convert. No rules, no checks of privileges.
+//!
+//! Each function needs the [`Caller`](crate::credential::Caller) that the guard has left in the
+//! request; without one it refuses.
+
 pub mod codec;
+
+mod databases;
+mod entry;
+mod grants;
+mod roles;
+mod service;
+mod server_info;
+mod status;
+mod users;
+
+pub use server_info::ServerIdentity;
+pub use service::MilvusRpcs;
+pub use status::grpc_status;

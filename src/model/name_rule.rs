@@ -1,7 +1,8 @@
 //! Which names may be created, and what is wrong with one that may not.
 //!
-//! Lengths are bytes and characters are ASCII, as in Milvus. The texts that clients read are made
-//! elsewhere (`api/text.rs`); an error here carries only the facts.
+//! Lengths are bytes and characters are ASCII, as in Milvus.
+
+use std::fmt;
 
 /// What a name names; Milvus's texts say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,81 @@ pub enum NameError {
         allowed: String,
     },
 }
+
+impl fmt::Display for NameKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Role => "role name",
+            Self::Object => "object name",
+            Self::ObjectType => "ObjectType",
+        })
+    }
+}
+
+/// Milvus's texts, to the letter, odd tails included: clients match on them.
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UserEmpty => write!(f, "username must be not empty: invalid parameter"),
+            Self::UserTooLong { name, length, limit } => write!(
+                f,
+                "invalid username {name} with length {length}, the length of username must be \
+                 less than {limit}: invalid parameter"
+            ),
+            Self::UserFirst { name, found } => write!(
+                f,
+                "invalid user name {name}, the first character must be a letter, but got {}: \
+                 invalid parameter",
+                char::from(*found)
+            ),
+            Self::UserOther { name, found, punctuation } => {
+                let allowed = if *punctuation {
+                    "numbers, letters, underscores, dots, and hyphens"
+                } else {
+                    "numbers, letters and underscores"
+                };
+                write!(
+                    f,
+                    "invalid user name {name}, username must contain only {allowed}, but got \
+                     %!s(uint8={found}): invalid parameter"
+                )
+            }
+            Self::Empty(kind) => write!(
+                f,
+                "{kind} should be not empty: invalid parameter[expected=not empty][actual=]"
+            ),
+            Self::TooLong { kind, length, limit } => write!(
+                f,
+                "the length of {kind} must be not greater than limit: invalid parameter[{length} \
+                 out of range 0 <= value <= {limit}]"
+            ),
+            Self::First { kind, found, underscore: true } => write!(
+                f,
+                "the first character of {kind} must be an underscore or letter: invalid \
+                 parameter[expected=95][actual={found}]"
+            ),
+            Self::First { kind, found, underscore: false } => write!(
+                f,
+                "the first character of {kind} must be a letter: invalid \
+                 parameter[expected=letter][actual={found}]"
+            ),
+            Self::Other { kind, found, at, allowed } => {
+                let allowed = if allowed.is_empty() {
+                    "numbers, letters and underscores".to_owned()
+                } else {
+                    format!("numbers, letters, underscores, and allowed characters ({allowed})")
+                };
+                let found = char::from(*found);
+                write!(
+                    f,
+                    "{kind} can only contain {allowed}, found {found} at {at}: invalid parameter"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for NameError {}
 
 /// The rule for names of users.
 #[derive(Debug, Clone, PartialEq, Eq)]

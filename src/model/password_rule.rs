@@ -3,6 +3,8 @@
 //! The rule is asked only when a password is set, never at login: stores written by others hold
 //! passwords that it would refuse.
 
+use std::fmt;
+
 /// Most bytes of a password that bcrypt takes into account.
 pub const BCRYPT_LIMIT: usize = 72;
 
@@ -24,6 +26,25 @@ pub enum PasswordRuleError {
     /// There is a NUL in it.
     Nul,
 }
+
+impl fmt::Display for PasswordRuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { actual, min, max } => write!(
+                f,
+                "invalid password length: invalid parameter[{actual} out of range {min} <= value \
+                 <= {max}]"
+            ),
+            Self::Classes => f.write_str(
+                "invalid password: three of upper-case letters, lower-case letters, digits and \
+                 special characters are required: invalid parameter",
+            ),
+            Self::Nul => f.write_str("invalid password: NUL is not allowed: invalid parameter"),
+        }
+    }
+}
+
+impl std::error::Error for PasswordRuleError {}
 
 /// The rule for new passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

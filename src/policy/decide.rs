@@ -7,8 +7,9 @@ use crate::snapshot::Snapshot;
 /// Settings that change decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// Whether the rows of `compat: milvus` count, instead of `documented`.
-    pub milvus: bool,
+    /// Whether metrics and polling by id are open to every user, which is the one difference between
+    /// the two columns of the table.
+    pub open_polling: bool,
     /// Whether `root` needs roles like anybody else (`common.security.rootShouldBindRole`).
     pub root_needs_role: bool,
     /// Whether health checks need no login.
@@ -19,7 +20,7 @@ impl Rules {
     /// What the RPC needs under these rules.
     #[must_use]
     pub fn need(self, requirement: &Requirement) -> Need {
-        if self.milvus { requirement.milvus } else { requirement.documented }
+        if self.open_polling { requirement.milvus } else { requirement.documented }
     }
 }
 
@@ -76,7 +77,7 @@ mod tests {
     use crate::model::{ADMIN, Change, Record, Role, RoleName, UserName};
     use crate::policy::find;
 
-    const RULES: Rules = Rules { milvus: false, root_needs_role: false, open_health: true };
+    const RULES: Rules = Rules { open_polling: false, root_needs_role: false, open_health: true };
 
     fn row(method: &str) -> &'static Requirement {
         find(&format!("/milvus.proto.milvus.MilvusService/{method}")).unwrap()

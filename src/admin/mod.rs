@@ -1,0 +1,80 @@
+//! The operations: what each one checks, in which order, what it changes, and how it fails.
+//!
+//! Free of transport: gRPC, REST and an embedder's own code call the same functions. Nobody is
+//! authorized here; the guard has done that before. Every change leaves one line in the log.
+
+mod bootstrap;
+mod database;
+mod error;
+mod grants;
+mod membership;
+mod password;
+mod roles;
+mod rules;
+mod trace;
+mod users;
+
+pub use bootstrap::{Bootstrap, BootstrapError};
+pub use database::DatabaseView;
+pub use error::{AdminError, DefaultRoleAction};
+pub use grants::{GrantQuery, ObjectQuery};
+pub use membership::{Membership, RoleView, UserView};
+pub use password::GivenPassword;
+pub use rules::AdminRules;
+pub use users::{NewUser, UserUpdate};
+
+use std::sync::Arc;
+
+use crate::credential::Verifier;
+use crate::snapshot::SnapshotCell;
+use crate::writer::{Done, SubmitError, Writer};
+
+/// The operations on one deployment. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    writer: Writer,
+    snapshots: Arc<SnapshotCell>,
+    verifier: Arc<Verifier>,
+    rules: Arc<AdminRules>,
+}
+
+impl Admin {
+    /// Operations that commit through this writer, hash with this verifier and follow these rules.
+    #[must_use]
+    pub fn new(
+        writer: Writer,
+        snapshots: Arc<SnapshotCell>,
+        verifier: Arc<Verifier>,
+        rules: AdminRules,
+    ) -> Self {
+        Self { writer, snapshots, verifier, rules: Arc::new(rules) }
+    }
+
+    /// The current state.
+    #[must_use]
+    pub fn snapshots(&self) -> &Arc<SnapshotCell> {
+        &self.snapshots
+    }
+
+    /// The writer, to ask whether changes are accepted.
+    #[must_use]
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> &AdminRules {
+        &self.rules
+    }
+}
+
+/// Flattens the two ways in which a submitted operation can fail.
+fn finished<T>(
+    outcome: Result<Done<T>, SubmitError<AdminError>>,
+) -> Result<Done<T>, AdminError> {
+    outcome.map_err(|error| match error {
+        SubmitError::Refused(refusal) => refusal,
+        SubmitError::Write(error) => AdminError::Write(error),
+    })
+}

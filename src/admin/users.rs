@@ -1,0 +1,256 @@
+//! Making, changing, deleting and listing users.
+
+use super::trace::Trace;
+use super::{Admin, AdminError, GivenPassword, finished};
+use crate::credential::{Caller, CredentialError, Password};
+use crate::model::{
+    Change, Credential, NameError, PasswordHash, ROOT, Record, RecordKey, UserName,
+};
+use crate::snapshot::Snapshot;
+
+/// A user to be made.
+#[derive(Debug)]
+pub struct NewUser {
+    /// The name; trimmed before it is checked.
+    pub name: String,
+    /// The password.
+    pub password: GivenPassword,
+    /// Free text, if any was given.
+    pub description: Option<String>,
+}
+
+/// What is to change about a user.
+#[derive(Debug)]
+pub struct UserUpdate {
+    /// The name; trimmed before it is looked up.
+    pub name: String,
+    /// The present password.
+    pub old_password: GivenPassword,
+    /// The password to be; empty leaves it as it is.
+    pub new_password: GivenPassword,
+    /// The description to be; absent leaves it as it is.
+    pub description: Option<String>,
+}
+
+impl Admin {
+    /// Makes a user without roles, who can log in at once.
+    ///
+    /// # Errors
+    /// Name, description or password break their rules, the user exists, there are too many, or
+    /// the change was not acknowledged.
+    pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<(), AdminError> {
+        let target = new.name.trim().to_owned();
+        let trace = Trace { caller, operation: "create user", target: &target };
+        trace.finish(self.try_create_user(caller, new).await)
+    }
+
+    async fn try_create_user(
+        &self,
+        caller: &Caller,
+        new: NewUser,
+    ) -> Result<crate::writer::Done<()>, AdminError> {
+        let name = self.rules.user_name.check(&new.name)?.to_owned();
+        self.check_description(new.description.as_deref())?;
+        let password = new.password.decode().map_err(AdminError::PasswordEncoding)?;
+        self.rules.password.check(password.as_bytes())?;
+        // Asked again at the commit; here it saves a hash.
+        self.check_new_user(&self.snapshots.read(), &name)?;
+        let hash = self.hash(&password, caller).await?;
+        let Some(user) = UserName::new(&name) else {
+            return Err(AdminError::Name(NameError::UserEmpty));
+        };
+        let credential = Credential { hash, description: new.description, time_tick: 0 };
+        let admin = self.clone();
+        let plan = move |state: &Snapshot| {
+            admin.check_new_user(state, user.as_str())?;
+            // A new user starts empty: nothing of an earlier one of that name comes back.
+            let mut changes = unbind_all(state, &user);
+            changes.push(Change::Put(Record::User(user.clone(), credential.clone())));
+            Ok(((), changes))
+        };
+        finished(self.writer.submit(plan).await)
+    }
+
+    fn check_new_user(&self, state: &Snapshot, name: &str) -> Result<(), AdminError> {
+        if state.user(name).is_some() {
+            return Err(AdminError::UserExists(name.to_owned()));
+        }
+        let limit = self.rules.max_users;
+        if limit > 0 && state.users().len() >= limit {
+            return Err(AdminError::UserQuota);
+        }
+        Ok(())
+    }
+
+    fn check_description(&self, description: Option<&str>) -> Result<(), AdminError> {
+        let limit = self.rules.max_user_description;
+        match description {
+            Some(text) if text.len() > limit => {
+                Err(AdminError::UserDescription { length: text.len(), limit })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes a password, a description, or both. The old password fails from the next call on.
+    ///
+    /// # Errors
+    /// Nothing to change, a rule is broken, the old password is wrong, the user is not there, or
+    /// the change was not acknowledged.
+    pub async fn update_user(&self, caller: &Caller, update: UserUpdate) -> Result<(), AdminError> {
+        let target = update.name.trim().to_owned();
+        let trace = Trace { caller, operation: "update user", target: &target };
+        trace.finish(self.try_update_user(caller, update).await)
+    }
+
+    async fn try_update_user(
+        &self,
+        caller: &Caller,
+        update: UserUpdate,
+    ) -> Result<crate::writer::Done<()>, AdminError> {
+        self.check_description(update.description.as_deref())?;
+        let name = update.name.trim().to_owned();
+        let mut new_hash = None;
+        let mut verified = None;
+        if update.new_password.is_empty() {
+            if update.description.is_none() {
+                return Err(AdminError::NothingToUpdate);
+            }
+        } else {
+            let old = update.old_password.decode().map_err(AdminError::OldPasswordEncoding)?;
+            let new = update.new_password.decode().map_err(AdminError::NewPasswordEncoding)?;
+            self.rules.password.check(new.as_bytes())?;
+            if !self.may_reset(caller, &name, &old) {
+                verified = Some(self.check_old_password(caller, &name, &old).await?);
+            }
+            self.check_update_target(&name)?;
+            new_hash = Some(self.hash(&new, caller).await?);
+        }
+        self.check_update_target(&name)?;
+        let Some(user) = UserName::new(&name) else {
+            return Err(AdminError::UpdateUnknownUser);
+        };
+        let plan = move |state: &Snapshot| {
+            let Some(entry) = state.user(user.as_str()) else {
+                return Err(AdminError::UpdateUnknownUser);
+            };
+            // The password that was checked must still be the one in force.
+            if verified.as_ref().is_some_and(|hash| *hash != entry.credential.hash) {
+                return Err(AdminError::OldPassword(user.to_string()));
+            }
+            let mut credential = entry.credential.clone();
+            if let Some(hash) = &new_hash {
+                credential.hash = hash.clone();
+            }
+            if let Some(description) = &update.description {
+                credential.description = Some(description.clone());
+            }
+            let changed = credential != entry.credential;
+            let record = Change::Put(Record::User(user.clone(), credential));
+            Ok(((), changed.then_some(record).into_iter().collect()))
+        };
+        finished(self.writer.submit(plan).await)
+    }
+
+    /// Whether the caller may set this password without the old one: super users always may;
+    /// administrators may for others, never for `root`, and only if they leave the old one out.
+    fn may_reset(&self, caller: &Caller, name: &str, old: &Password) -> bool {
+        if caller.is_authenticated() && self.rules.super_users.iter().any(|u| u == caller.name()) {
+            return true;
+        }
+        self.rules.admin_resets_passwords
+            && caller.is_authenticated()
+            && old.as_bytes().is_empty()
+            && name != ROOT
+            && name != caller.name()
+            && self.snapshots.read().is_administrator(caller.name(), self.rules.root_needs_role)
+    }
+
+    /// Checks the present password of a user and returns the hash that it was checked against.
+    async fn check_old_password(
+        &self,
+        caller: &Caller,
+        name: &str,
+        old: &Password,
+    ) -> Result<PasswordHash, AdminError> {
+        let stored = self.snapshots.read().user(name).map(|user| user.credential.hash.clone());
+        let correct = self
+            .verifier
+            .check_password(stored.as_ref(), old, caller.peer())
+            .await
+            .map_err(|error| failed(&error))?;
+        match stored {
+            Some(hash) if correct => Ok(hash),
+            _ => Err(AdminError::OldPassword(name.to_owned())),
+        }
+    }
+
+    fn check_update_target(&self, name: &str) -> Result<(), AdminError> {
+        if name.is_empty() {
+            return Err(AdminError::UpdateWithoutName);
+        }
+        match self.snapshots.read().user(name) {
+            Some(_) => Ok(()),
+            None => Err(AdminError::UpdateUnknownUser),
+        }
+    }
+
+    /// Deletes a user with its bindings. A user that is not there is deleted already.
+    ///
+    /// # Errors
+    /// `root`, an empty name, or the change was not acknowledged.
+    pub async fn delete_user(&self, caller: &Caller, name: &str) -> Result<(), AdminError> {
+        let name = name.trim();
+        let trace = Trace { caller, operation: "delete user", target: name };
+        trace.finish(self.try_delete_user(name).await)
+    }
+
+    async fn try_delete_user(&self, name: &str) -> Result<crate::writer::Done<()>, AdminError> {
+        // Trimmed before it is compared: ` root ` is root.
+        if name == ROOT {
+            return Err(AdminError::DeleteRoot);
+        }
+        if name.is_empty() {
+            return Err(AdminError::DeleteWithoutName);
+        }
+        let user = UserName::new(name);
+        let plan = move |state: &Snapshot| {
+            let Some(user) = &user else {
+                return Ok(((), Vec::new()));
+            };
+            let mut changes = unbind_all(state, user);
+            if state.user(user.as_str()).is_some() {
+                changes.push(Change::Delete(RecordKey::User(user.clone())));
+            }
+            Ok(((), changes))
+        };
+        finished(self.writer.submit(plan).await)
+    }
+
+    /// All user names, ascending by bytes.
+    #[must_use]
+    pub fn list_users(&self) -> Vec<String> {
+        self.snapshots.read().users().map(|(name, _)| name.to_string()).collect()
+    }
+
+    async fn hash(&self, password: &Password, caller: &Caller) -> Result<PasswordHash, AdminError> {
+        self.verifier.hash(password, caller.peer()).await.map_err(|error| failed(&error))
+    }
+}
+
+/// The changes that take all roles from a user.
+fn unbind_all(state: &Snapshot, user: &UserName) -> Vec<Change> {
+    state
+        .roles_of(user.as_str())
+        .iter()
+        .map(|role| Change::Delete(RecordKey::Binding(user.clone(), role.clone())))
+        .collect()
+}
+
+/// What a failed check of a password, other than a wrong one, means to the operation.
+fn failed(error: &CredentialError) -> AdminError {
+    match error {
+        CredentialError::Busy => AdminError::Busy,
+        _ => AdminError::Hashing,
+    }
+}

@@ -1,0 +1,189 @@
+//! The one table from an error to its Milvus code, legacy code, gRPC status and HTTP status.
+//!
+//! The matches have no wildcard arm, so a new error does not compile until somebody has decided
+//! what it is. Numbers are those of Milvus; the source of each rule is section 4 of the gRPC
+//! facts that the tests restate.
+
+use tonic::Code;
+
+use crate::admin::AdminError;
+use crate::credential::CredentialError;
+use crate::proto::common::ErrorCode;
+use crate::writer::WriteError;
+
+/// Which operation failed: some failures carry the legacy code of their operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// `CreateCredential`.
+    CreateCredential,
+    /// `UpdateCredential`.
+    UpdateCredential,
+    /// `DeleteCredential`.
+    DeleteCredential,
+    /// `CreateRole`.
+    CreateRole,
+    /// `AlterRole`, which has no legacy code of its own.
+    AlterRole,
+    /// `DropRole`.
+    DropRole,
+    /// `OperateUserRole`.
+    OperateUserRole,
+    /// `SelectRole`.
+    SelectRole,
+    /// `SelectUser`.
+    SelectUser,
+    /// `SelectGrant`.
+    SelectGrant,
+    /// Anything else; it has no legacy code of its own.
+    Other,
+}
+
+impl Operation {
+    fn legacy(self) -> ErrorCode {
+        match self {
+            Self::CreateCredential => ErrorCode::CreateCredentialFailure,
+            Self::UpdateCredential => ErrorCode::UpdateCredentialFailure,
+            Self::DeleteCredential => ErrorCode::DeleteCredentialFailure,
+            Self::CreateRole => ErrorCode::CreateRoleFailure,
+            Self::DropRole => ErrorCode::DropRoleFailure,
+            Self::OperateUserRole => ErrorCode::OperateUserRoleFailure,
+            Self::SelectRole => ErrorCode::SelectRoleFailure,
+            Self::SelectUser => ErrorCode::SelectUserFailure,
+            Self::SelectGrant => ErrorCode::SelectGrantFailure,
+            Self::AlterRole | Self::Other => ErrorCode::UnexpectedError,
+        }
+    }
+}
+
+/// How a failure is told where it is no answer of the operation but of the transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transport {
+    /// Over gRPC.
+    pub grpc: Code,
+    /// Over HTTP: the status.
+    pub http: u16,
+    /// Over HTTP: the code in the body.
+    pub code: i32,
+}
+
+/// A failed operation, ready to be written in either API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Milvus's code.
+    pub code: i32,
+    /// The code that old clients know.
+    pub legacy: ErrorCode,
+    /// The text; it is `reason` and `detail` of a Status and `message` over HTTP.
+    pub reason: String,
+    /// Whether trying again as it is may succeed, and nothing was written.
+    pub retriable: bool,
+    /// Whether the request itself is at fault.
+    pub input: bool,
+    /// Set if this is told by the transport instead of a Status.
+    pub transport: Option<Transport>,
+}
+
+/// Milvus codes that occur.
+mod number {
+    pub(super) const UNAVAILABLE: i32 = 2;
+    pub(super) const INTERNAL: i32 = 5;
+    pub(super) const RATE_LIMIT: i32 = 8;
+    pub(super) const QUOTA: i32 = 9;
+    pub(super) const DATABASE_NOT_FOUND: i32 = 800;
+    pub(super) const PARAMETER: i32 = 1100;
+    pub(super) const NOT_AUTHENTICATED: i32 = 1400;
+    pub(super) const NOT_PERMITTED: i32 = 1401;
+    pub(super) const REST_NOT_AUTHENTICATED: i32 = 1800;
+    pub(super) const UNEXPECTED: i32 = 65535;
+}
+
+/// Too many password checks wait.
+const BUSY: Transport =
+    Transport { grpc: Code::ResourceExhausted, http: 429, code: number::RATE_LIMIT };
+
+/// What an operation's error becomes.
+#[must_use]
+pub fn refusal(operation: Operation, error: &AdminError) -> Refusal {
+    use number::{DATABASE_NOT_FOUND, INTERNAL, NOT_AUTHENTICATED, NOT_PERMITTED, PARAMETER};
+    use number::{QUOTA, UNAVAILABLE, UNEXPECTED};
+
+    let illegal = ErrorCode::IllegalArgument;
+    let unexpected = ErrorCode::UnexpectedError;
+    let own = operation.legacy();
+    // Code, legacy code, whether the request is at fault.
+    let (code, legacy, input) = match error {
+        AdminError::Name(_)
+        | AdminError::UserDescription { .. }
+        | AdminError::RoleDescription { .. }
+        | AdminError::PasswordEncoding(_)
+        | AdminError::NewPasswordEncoding(_)
+        | AdminError::OldPasswordEncoding(_)
+        | AdminError::Password(_)
+        | AdminError::NothingToUpdate
+        | AdminError::GrantPart(_) => (PARAMETER, illegal, true),
+        AdminError::UserExists(_)
+        | AdminError::UpdateWithoutName
+        | AdminError::DeleteWithoutName
+        | AdminError::RoleExists(_)
+        | AdminError::UnknownRole
+        | AdminError::RoleHasGrants
+        | AdminError::BindUnknownUser(_)
+        | AdminError::OperateType
+        | AdminError::GrantsOfUnknownRole(_)
+        | AdminError::ObjectType(_) => (PARAMETER, own, true),
+        AdminError::UserQuota | AdminError::RoleQuota => (QUOTA, own, false),
+        AdminError::OldPassword(_) => (NOT_AUTHENTICATED, unexpected, true),
+        AdminError::DeleteRoot | AdminError::DefaultRole { .. } => {
+            (NOT_PERMITTED, unexpected, true)
+        }
+        AdminError::UpdateUnknownUser | AdminError::AlterUnknownRole => (UNEXPECTED, own, false),
+        AdminError::ConnectDatabase(_) => (DATABASE_NOT_FOUND, unexpected, true),
+        AdminError::Database(_) => (DATABASE_NOT_FOUND, unexpected, false),
+        AdminError::Write(WriteError::Panicked) | AdminError::Hashing => {
+            (INTERNAL, unexpected, false)
+        }
+        AdminError::Write(
+            WriteError::ReadOnly | WriteError::Refused | WriteError::Unknown | WriteError::Closed,
+        ) => (UNAVAILABLE, unexpected, false),
+        AdminError::Busy => (number::RATE_LIMIT, ErrorCode::RateLimit, false),
+    };
+    let transport = matches!(error, AdminError::Busy).then_some(BUSY);
+    Refusal {
+        code,
+        legacy,
+        reason: error.to_string(),
+        retriable: may_retry(error),
+        input,
+        transport,
+    }
+}
+
+/// Whether trying again may succeed and cannot do anything twice.
+fn may_retry(error: &AdminError) -> bool {
+    matches!(
+        error,
+        AdminError::Busy
+            | AdminError::Write(WriteError::ReadOnly | WriteError::Refused | WriteError::Closed)
+    )
+}
+
+/// What a failed authentication becomes. The text is the error's own over gRPC; over HTTP every
+/// refusal of credentials reads alike.
+#[must_use]
+pub fn credential_transport(error: CredentialError) -> Transport {
+    match error {
+        CredentialError::NoHeader
+        | CredentialError::BadEncoding
+        | CredentialError::NotAPair
+        | CredentialError::PasswordTooLong
+        | CredentialError::Refused { .. } => Transport {
+            grpc: Code::Unauthenticated,
+            http: 401,
+            code: number::REST_NOT_AUTHENTICATED,
+        },
+        CredentialError::Busy => BUSY,
+        CredentialError::Failed { .. } => {
+            Transport { grpc: Code::Unavailable, http: 503, code: number::UNAVAILABLE }
+        }
+    }
+}

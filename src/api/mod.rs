@@ -1,0 +1,9 @@
+//! What both APIs share: the one table of errors, and which RPC each REST path stands for.
+
+mod code;
+mod denial;
+mod paths;
+
+pub use code::{Operation, Refusal, Transport, credential_transport, refusal};
+pub use denial::denial_text;
+pub use paths::{Endpoint, RestPath, find_rest_path, rest_paths};

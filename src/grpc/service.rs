@@ -1,0 +1,168 @@
+//! The generated service trait, method by method: enter, call the noun's file, answer.
+
+use tonic::{Request, Response, Status};
+
+use super::entry::{connection_database, enter};
+use super::server_info::ServerIdentity;
+use super::{databases, grants, roles, server_info, users};
+use crate::admin::Admin;
+use crate::proto::common::Status as MilvusStatus;
+use crate::proto::milvus as pb;
+use crate::proto::milvus::milvus_service_server::MilvusService;
+
+/// The RPCs of `MilvusService` that this package answers.
+#[derive(Debug, Clone)]
+pub struct MilvusRpcs {
+    admin: Admin,
+    identity: ServerIdentity,
+}
+
+impl MilvusRpcs {
+    /// The RPCs on these operations.
+    #[must_use]
+    pub fn new(admin: Admin, identity: ServerIdentity) -> Self {
+        Self { admin, identity }
+    }
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl MilvusService for MilvusRpcs {
+    async fn create_credential(
+        &self,
+        request: Request<pb::CreateCredentialRequest>,
+    ) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        users::create(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn update_credential(
+        &self,
+        request: Request<pb::UpdateCredentialRequest>,
+    ) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        users::update(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn delete_credential(
+        &self,
+        request: Request<pb::DeleteCredentialRequest>,
+    ) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        users::delete(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn list_cred_users(
+        &self,
+        request: Request<pb::ListCredUsersRequest>,
+    ) -> Answer<pb::ListCredUsersResponse> {
+        enter(request)?;
+        Ok(Response::new(users::list(&self.admin)))
+    }
+
+    async fn create_role(
+        &self,
+        request: Request<pb::CreateRoleRequest>,
+    ) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        roles::create(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn alter_role(&self, request: Request<pb::AlterRoleRequest>) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        roles::alter(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn drop_role(&self, request: Request<pb::DropRoleRequest>) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        roles::drop(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn operate_user_role(
+        &self,
+        request: Request<pb::OperateUserRoleRequest>,
+    ) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        users::operate_role(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn select_role(
+        &self,
+        request: Request<pb::SelectRoleRequest>,
+    ) -> Answer<pb::SelectRoleResponse> {
+        let (_, message) = enter(request)?;
+        roles::select(&self.admin, &message).map(Response::new)
+    }
+
+    async fn select_user(
+        &self,
+        request: Request<pb::SelectUserRequest>,
+    ) -> Answer<pb::SelectUserResponse> {
+        let (_, message) = enter(request)?;
+        users::select(&self.admin, &message).map(Response::new)
+    }
+
+    async fn select_grant(
+        &self,
+        request: Request<pb::SelectGrantRequest>,
+    ) -> Answer<pb::SelectGrantResponse> {
+        let (_, message) = enter(request)?;
+        grants::select(&self.admin, message).map(Response::new)
+    }
+
+    async fn connect(&self, request: Request<pb::ConnectRequest>) -> Answer<pb::ConnectResponse> {
+        let database = connection_database(&request);
+        enter(request)?;
+        server_info::connect(&self.admin, &self.identity, &database).map(Response::new)
+    }
+
+    async fn get_version(
+        &self,
+        request: Request<pb::GetVersionRequest>,
+    ) -> Answer<pb::GetVersionResponse> {
+        enter(request)?;
+        Ok(Response::new(server_info::version()))
+    }
+
+    async fn check_health(
+        &self,
+        request: Request<pb::CheckHealthRequest>,
+    ) -> Answer<pb::CheckHealthResponse> {
+        enter(request)?;
+        Ok(Response::new(server_info::health(&self.admin)))
+    }
+
+    async fn get_component_states(
+        &self,
+        request: Request<pb::GetComponentStatesRequest>,
+    ) -> Answer<pb::ComponentStates> {
+        enter(request)?;
+        Ok(Response::new(server_info::component_states()))
+    }
+
+    async fn alloc_timestamp(
+        &self,
+        request: Request<pb::AllocTimestampRequest>,
+    ) -> Answer<pb::AllocTimestampResponse> {
+        enter(request)?;
+        Ok(Response::new(server_info::timestamp(&self.identity)))
+    }
+
+    async fn list_databases(
+        &self,
+        request: Request<pb::ListDatabasesRequest>,
+    ) -> Answer<pb::ListDatabasesResponse> {
+        let (caller, _) = enter(request)?;
+        Ok(Response::new(databases::list(&self.admin, &self.identity, &caller)))
+    }
+
+    async fn describe_database(
+        &self,
+        request: Request<pb::DescribeDatabaseRequest>,
+    ) -> Answer<pb::DescribeDatabaseResponse> {
+        let connection = connection_database(&request);
+        let (_, message) = enter(request)?;
+        databases::describe(&self.admin, &self.identity, &message, &connection).map(Response::new)
+    }
+}
