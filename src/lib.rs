@@ -1,8 +1,12 @@
 //! Users and roles for any Milvus-protocol deployment.
 
+pub mod admin;
+pub mod api;
+pub mod authorizer;
 pub mod clock;
 pub mod credential;
 pub mod grpc;
+pub mod layer;
 pub mod model;
 pub mod policy;
 pub mod proto;

@@ -207,7 +207,9 @@ impl Admin {
         let mut roles: Vec<String> = state
             .roles_of(user)
             .iter()
-            .filter(|role| self.rules.is_shown(role.as_str()) && state.role(role.as_str()).is_some())
+            .filter(|role| {
+                self.rules.is_shown(role.as_str()) && state.role(role.as_str()).is_some()
+            })
             .map(ToString::to_string)
             .collect();
         if self.rules.shows_root_as_admin() && user == ROOT && !state.is_bound(ROOT, ADMIN) {

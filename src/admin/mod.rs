@@ -70,9 +70,7 @@ impl Admin {
 }
 
 /// Flattens the two ways in which a submitted operation can fail.
-fn finished<T>(
-    outcome: Result<Done<T>, SubmitError<AdminError>>,
-) -> Result<Done<T>, AdminError> {
+fn finished<T>(outcome: Result<Done<T>, SubmitError<AdminError>>) -> Result<Done<T>, AdminError> {
     outcome.map_err(|error| match error {
         SubmitError::Refused(refusal) => refusal,
         SubmitError::Write(error) => AdminError::Write(error),

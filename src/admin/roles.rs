@@ -141,29 +141,26 @@ fn protect(name: &str, action: DefaultRoleAction) -> Result<(), AdminError> {
 
 /// A role entity in protobuf text form, as Milvus shows it in this one message.
 fn text_form(name: &str, description: &str) -> String {
-    let mut text = format!("name:\"{}\"", escaped(name));
-    if !description.is_empty() {
-        text.push_str(&format!(" description:\"{}\"", escaped(description)));
+    if description.is_empty() {
+        return format!("name:\"{}\"", escaped(name));
     }
-    text
+    format!("name:\"{}\" description:\"{}\"", escaped(name), escaped(description))
 }
 
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            control if control.is_ascii_control() => {
-                out.push_str(&format!("\\x{:02x}", u32::from(control)));
-            }
-            other => out.push(other),
-        }
+    text.chars().map(escaped_char).collect()
+}
+
+fn escaped_char(character: char) -> String {
+    match character {
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        control if control.is_ascii_control() => format!("\\x{:02x}", u32::from(control)),
+        other => other.to_string(),
     }
-    out
 }
 
 #[cfg(test)]

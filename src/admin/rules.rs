@@ -5,6 +5,7 @@ use crate::snapshot::Snapshot;
 
 /// What may be created, how much of it, and what is shown. `compat` only chooses the values.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct AdminRules {
     /// Names of users that may be created.
     pub user_name: UserNameRule,

@@ -38,10 +38,7 @@ pub(super) fn describe(
         Ok(database) => database,
         Err(error) => {
             let status = refused(Operation::Other, &error)?;
-            return Ok(pb::DescribeDatabaseResponse {
-                status: Some(status),
-                ..Default::default()
-            });
+            return Ok(pb::DescribeDatabaseResponse { status: Some(status), ..Default::default() });
         }
     };
     Ok(pb::DescribeDatabaseResponse {

@@ -9,8 +9,8 @@ mod databases;
 mod entry;
 mod grants;
 mod roles;
-mod service;
 mod server_info;
+mod service;
 mod status;
 mod users;
 

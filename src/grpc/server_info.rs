@@ -101,8 +101,5 @@ pub(super) fn component_states() -> pb::ComponentStates {
 }
 
 pub(super) fn timestamp(identity: &ServerIdentity) -> pb::AllocTimestampResponse {
-    pb::AllocTimestampResponse {
-        status: Some(Status::default()),
-        timestamp: identity.timestamp(),
-    }
+    pb::AllocTimestampResponse { status: Some(Status::default()), timestamp: identity.timestamp() }
 }

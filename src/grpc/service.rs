@@ -61,10 +61,7 @@ impl MilvusService for MilvusRpcs {
         Ok(Response::new(users::list(&self.admin)))
     }
 
-    async fn create_role(
-        &self,
-        request: Request<pb::CreateRoleRequest>,
-    ) -> Answer<MilvusStatus> {
+    async fn create_role(&self, request: Request<pb::CreateRoleRequest>) -> Answer<MilvusStatus> {
         let (caller, message) = enter(request)?;
         roles::create(&self.admin, &caller, message).await.map(Response::new)
     }

@@ -60,9 +60,8 @@ pub(super) async fn operate_role(
         1 => Some(Membership::Unbind),
         _ => None,
     };
-    let result = admin
-        .operate_user_role(caller, &message.username, &message.role_name, membership)
-        .await;
+    let result =
+        admin.operate_user_role(caller, &message.username, &message.role_name, membership).await;
     outcome(Operation::OperateUserRole, result)
 }
 

@@ -6,7 +6,11 @@ use crate::snapshot::Snapshot;
 
 /// Settings that change decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Rules {
+    /// Whether anything is checked at all. Off only on the operator's explicit word; what nobody
+    /// may is refused all the same.
+    pub enforced: bool,
     /// Whether metrics and polling by id are open to every user, which is the one difference between
     /// the two columns of the table.
     pub open_polling: bool,
@@ -42,6 +46,9 @@ pub struct Request<'a> {
 pub fn decide(snapshot: &Snapshot, rules: Rules, request: &Request<'_>) -> Decision {
     let requirement = request.requirement;
     let need = rules.need(requirement);
+    if !rules.enforced && need != Need::Refused {
+        return Decision::Allow(Permit(()));
+    }
     let Some(caller) = request.caller else {
         return match need {
             Need::Health if rules.open_health => Decision::Allow(Permit(())),
@@ -77,7 +84,8 @@ mod tests {
     use crate::model::{ADMIN, Change, Record, Role, RoleName, UserName};
     use crate::policy::find;
 
-    const RULES: Rules = Rules { open_polling: false, root_needs_role: false, open_health: true };
+    const RULES: Rules =
+        Rules { enforced: true, open_polling: false, root_needs_role: false, open_health: true };
 
     fn row(method: &str) -> &'static Requirement {
         find(&format!("/milvus.proto.milvus.MilvusService/{method}")).unwrap()
@@ -148,6 +156,16 @@ mod tests {
                 let allowed = decide(&state, Rules { open_health, ..RULES }, &request).is_allowed();
                 assert_eq!(allowed, open_health && requirement.documented == Need::Health);
             }
+        }
+    }
+
+    #[test]
+    fn without_enforcement_everything_passes_but_what_nobody_may() {
+        let rules = Rules { enforced: false, ..RULES };
+        for requirement in crate::policy::all() {
+            let request = Request { caller: None, requirement, database: "default", objects: &[] };
+            let refused = requirement.documented == Need::Refused;
+            assert_eq!(decide(&Snapshot::default(), rules, &request).is_allowed(), !refused);
         }
     }
 

@@ -23,8 +23,14 @@ impl Grants {
     /// count: a revoke leaves them.
     #[must_use]
     pub fn any_of(&self, role: &RoleName) -> bool {
+        self.granted_rows_of(role).next().is_some()
+    }
+
+    /// The rows of a role under which there are privileges.
+    pub fn granted_rows_of(&self, role: &RoleName) -> impl Iterator<Item = ObjectRow> {
         self.rows_of(role)
-            .any(|(_, id)| self.privileges.get(id).is_some_and(|privileges| !privileges.is_empty()))
+            .filter(|(_, id)| self.privileges.get(*id).is_some_and(|held| !held.is_empty()))
+            .map(|(row, _)| row)
     }
 
     /// The rows of a role with their ids.

@@ -1,0 +1,25 @@
+//! The guard: the only place where requests are authenticated and authorized.
+//!
+//! For every gRPC request, in this order:
+//!
+//! 1. authenticate from the headers alone (16);
+//! 2. an RPC without a row in the requirement table is UNIMPLEMENTED (12), for everybody;
+//! 3. read the one message of a unary request (compressed: 12; too large: 8; cut off: 13) and from
+//!    it what the row names (undecodable: 13);
+//! 4. decide (7);
+//! 5. an RPC that is known and not answered here is UNIMPLEMENTED (12), with a text that names it;
+//! 6. pass the request on, with the [`Caller`](crate::credential::Caller) in its extensions.
+//!
+//! Streaming requests are decided before their first message is read. REST uses the same
+//! [`Guard`], around its own body: authenticate, parse, decide.
+
+mod guard;
+mod message;
+mod refusals;
+mod rejection;
+mod service;
+mod target;
+
+pub use guard::{Guard, GuardLimits};
+pub use service::{Rbac, RbacLayer, ResponseFuture};
+pub use target::{ScanError, Target, scan};

@@ -1,0 +1,39 @@
+//! Refusals of the guard as gRPC answers.
+
+use tonic::Status;
+
+use crate::api::credential_transport;
+use crate::credential::CredentialError;
+use crate::policy::{Requirement, all};
+
+/// A request whose caller is not known.
+pub(super) fn unauthenticated(error: CredentialError) -> Status {
+    Status::new(credential_transport(error).grpc, error.to_string())
+}
+
+/// An RPC without a row, in the words that gRPC servers in Go have for it.
+pub(super) fn unknown(path: &str) -> Status {
+    let Some((service, method)) = path.strip_prefix('/').and_then(|rest| rest.rsplit_once('/'))
+    else {
+        return Status::unimplemented(format!("malformed method name: {path:?}"));
+    };
+    let text = if all().iter().any(|row| row.service == service) {
+        format!("unknown method {method} for service {service}")
+    } else {
+        format!("unknown service {service}")
+    };
+    Status::unimplemented(text)
+}
+
+/// An RPC that is known, allowed, and not answered here.
+pub(super) fn not_served(requirement: &Requirement) -> Status {
+    Status::unimplemented(format!(
+        "method {} is not served here: this server answers users and roles, and keeps no data",
+        requirement.method
+    ))
+}
+
+/// A caller who may not.
+pub(super) fn denied(text: String) -> Status {
+    Status::permission_denied(text)
+}
