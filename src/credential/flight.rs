@@ -103,3 +103,62 @@ impl<W: FnOnce() -> bool + Send> Job for Flight<W> {
         self.entry.sender.send_replace(Some(Err(error)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    const KEY: [u8; 32] = [1; 32];
+
+    fn ended(ticket: Ticket) -> Option<Outcome> {
+        ticket.outcome().now_or_never()
+    }
+
+    #[test]
+    fn all_who_join_have_the_outcome_and_who_comes_later_starts_anew() {
+        let flights = Flights::default();
+        let (one, job) = flights.join(KEY, || true);
+        let (two, none) = flights.join(KEY, || false);
+        let (other, other_job) = flights.join([2; 32], || false);
+        assert!(none.is_none());
+        job.unwrap().run();
+        other_job.unwrap().run();
+        assert_eq!((ended(one), ended(two)), (Some(Ok(true)), Some(Ok(true))));
+        assert_eq!(ended(other), Some(Ok(false)));
+        assert!(flights.join(KEY, || true).1.is_some());
+    }
+
+    #[test]
+    fn a_check_given_up_can_neither_be_joined_nor_end_the_next_one() {
+        let flights = Flights::default();
+        let (gone, first) = flights.join(KEY, || true);
+        let first = first.unwrap();
+        assert!(first.is_wanted());
+        drop(gone);
+        assert!(!first.is_wanted());
+        let (_waiting, second) = flights.join(KEY, || true);
+        assert!(second.is_some());
+        drop(first);
+        assert!(flights.join(KEY, || true).1.is_none(), "the second is still under way");
+    }
+
+    #[test]
+    fn a_refusal_or_a_panic_is_told_to_all_and_leaves_nothing_behind() {
+        let flights = Flights::default();
+        let (one, job) = flights.join(KEY, || true);
+        let two = flights.join(KEY, || true).0;
+        job.unwrap().refuse(CredentialError::Busy);
+        let busy = Some(Err(CredentialError::Busy));
+        assert_eq!((ended(one), ended(two)), (busy, busy));
+
+        let (ticket, job) = flights.join(KEY, || panic!("a panic that a test wants"));
+        let job = job.unwrap();
+        assert!(catch_unwind(AssertUnwindSafe(|| job.run())).is_err());
+        assert_eq!(ended(ticket), Some(Err(NO_ANSWER)));
+        assert!(lock(&flights.0).is_empty());
+    }
+}

@@ -132,6 +132,8 @@ fn digest(cost: u32, salt: [u8; 16], password: &[u8]) -> [u8; 23] {
     }
     // The NUL that ends the key belongs to it, unless there is no room left.
     let used = key.get(..=password.len()).unwrap_or(key.as_slice());
+    #[cfg(test)]
+    tests::count(cost);
     #[expect(clippy::disallowed_methods, reason = "this is the one file that may; see its head")]
     let [digest @ .., _] = bcrypt::bcrypt(cost, salt, used);
     digest
@@ -139,7 +141,18 @@ fn digest(cost: u32, salt: [u8; 16], password: &[u8]) -> [u8; 23] {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        /// Rounds of bcrypt on this thread; what a check costs, without a stopwatch.
+        static ROUNDS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count(cost: u32) {
+        ROUNDS.set(ROUNDS.get() + (1 << cost));
+    }
 
     const REFUSE: Policy = Policy { cost: 4, long_passwords: LongPasswords::Refuse };
     const TRUNCATE: Policy = Policy { long_passwords: LongPasswords::Truncate, ..REFUSE };
@@ -170,7 +183,9 @@ mod tests {
         for (password, hash) in table {
             assert!(accepts(hash, password), "{password:?}");
             for (other, _) in table.iter().filter(|(other, _)| *other != password) {
-                assert!(!accepts(hash, other), "{other:?} passes for {password:?}");
+                // A key is repeated with its NUL until it fills 72 bytes, so these two are one.
+                let alike = [password, *other].iter().all(|key| matches!(*key, b"" | b"\0"));
+                assert_eq!(accepts(hash, other), alike, "{other:?} for {password:?}");
             }
         }
     }
@@ -182,6 +197,13 @@ mod tests {
         for other in [&b"a"[..], b"a\0", b"a\0a", b"a\0c"] {
             assert!(!accepts(hash, other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_password_repeated_after_a_nul_is_the_same_as_in_go() {
+        let milvus = "$2a$04$6/wrFg5mb5KSIqTEPHOG.uvZ9i05v2wzxZ7osr9imEbZ9O/W6u6ze";
+        assert!(accepts(milvus, b"Milvus\0Milvus"));
+        assert!(!accepts(milvus, b"Milvus\0") && !accepts(milvus, b"MilvusMilvus"));
     }
 
     #[test]
@@ -238,6 +260,26 @@ mod tests {
     fn spare_bits_of_a_salt_do_not_count_as_in_go() {
         let hash = "$2a$04$6/wrFg5mb5KSIqTEPHOG.zvZ9i05v2wzxZ7osr9imEbZ9O/W6u6ze";
         assert!(accepts(hash, b"Milvus"));
+    }
+
+    #[test]
+    fn every_refusal_costs_one_bcrypt_at_the_configured_cost() {
+        let policy = Policy { cost: 7, ..REFUSE };
+        let long = [b'x'; 73];
+        let hashes: Vec<_> = (4..=7).map(|cost| hash(b"right", cost).unwrap()).collect();
+        let unreadable = PasswordHash::new("$2x$nothing");
+        let stored = hashes.iter().map(Some).chain([None, Some(&unreadable)]);
+        for stored in stored {
+            for password in [&b"wrong"[..], b"", &long] {
+                let before = ROUNDS.get();
+                assert!(!check(stored, password, policy));
+                assert_eq!(ROUNDS.get() - before, 1 << 7, "{:?}", stored.map(PasswordHash::expose));
+            }
+        }
+        let dearer = hash(b"right", 8).unwrap();
+        let before = ROUNDS.get();
+        assert!(!check(Some(&dearer), b"wrong", policy));
+        assert_eq!(ROUNDS.get() - before, 1 << 8);
     }
 
     #[test]

@@ -239,3 +239,6 @@ where
         let _ = self.answer.send(Err(error));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -308,3 +308,6 @@ fn stored_hash(snapshots: &SnapshotCell, login: &Login) -> Option<PasswordHash> 
 fn half_the_processors() -> usize {
     std::thread::available_parallelism().map_or(1, |count| (count.get() / 2).max(1))
 }
+
+#[cfg(test)]
+mod tests;
