@@ -82,6 +82,15 @@ pub enum StoreError {
         /// What the engine said.
         detail: String,
     },
+    /// A record has no key of its own.
+    #[error("cannot store a record under `{key}`: a part of the key is empty or has a slash in it")]
+    Unstorable {
+        /// The key that it would have had.
+        key: String,
+    },
+    /// There is no number for another state.
+    #[error("the store has reached the highest revision there is; restore it from a backup")]
+    RevisionsExhausted,
     /// It failed earlier and has not been reopened, or it has been closed.
     #[error("the store is not open")]
     NotOpen,

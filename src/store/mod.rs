@@ -14,6 +14,7 @@
 //!
 //! `tests/it/store_contract.rs` runs these sentences against every implementation.
 
+mod batch;
 mod error;
 mod keys;
 mod memory;
@@ -21,6 +22,10 @@ mod record;
 mod sled;
 
 pub use error::StoreError;
+pub use keys::{DecodedKey, decode_key, encode_key, grant_id};
+pub use memory::MemoryStore;
+pub use record::{decode_record, encode_record};
+pub use sled::{SledOptions, SledStore, SyncFile};
 
 use std::fmt::Debug;
 

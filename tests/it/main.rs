@@ -1,1 +1,11 @@
 //! The tests of the promises, from outside: one binary, one module per subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod sled_faults;
+mod store_contract;

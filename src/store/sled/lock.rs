@@ -1,0 +1,58 @@
+//! One process per directory.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::{StoreError, io_error};
+
+/// How often, and how long in between, sled's lock is tried once ours is held.
+const TRIES: u32 = 1000;
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+
+/// The lock on a directory, held until it is dropped or the process ends.
+#[derive(Debug)]
+pub(super) struct LockFile {
+    /// Only held.
+    _file: File,
+}
+
+impl LockFile {
+    /// Takes the lock, or says at once that somebody has it.
+    pub(super) fn take(directory: &Path) -> Result<Self, StoreError> {
+        let path = directory.join("lock");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io_error("open", &path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(Errno::WOULDBLOCK) => Err(StoreError::Locked { path: directory.to_owned() }),
+            Err(errno) => Err(io_error("lock", &path)(errno.into())),
+        }
+    }
+}
+
+/// Waits until sled could lock its data file. We hold the directory's lock, so if somebody has
+/// sled's, it is most likely a thread of our own earlier sled that is just ending.
+pub(super) fn wait_for_data_lock(directory: &Path, data: &File) -> Result<(), StoreError> {
+    for _ in 0..TRIES {
+        match flock(data, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                return flock(data, FlockOperation::Unlock)
+                    .map_err(|errno| io_error("unlock", directory)(errno.into()));
+            }
+            Err(Errno::WOULDBLOCK) => thread::sleep(BETWEEN_TRIES),
+            Err(errno) => return Err(io_error("lock", directory)(errno.into())),
+        }
+    }
+    Err(StoreError::Locked { path: directory.to_owned() })
+}

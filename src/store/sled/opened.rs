@@ -1,0 +1,132 @@
+//! An open directory: what stands in the tree, and how a batch gets there to stay.
+//!
+//! Whether it may still be used is `mod.rs`'s business; how it came to be open, `open.rs`'s.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::durable::{Blobs, SyncFile, forget_cached_pages};
+use super::lock::LockFile;
+use super::mark::MarkFile;
+use super::meta::{self, Meta};
+use super::{StoreError, attempt};
+use crate::model::Revision;
+use crate::store::Loaded;
+use crate::store::batch::{Batch, add_pair};
+
+/// Everything that an open store holds on to. The order counts: sled goes first, the lock last.
+pub(super) struct Opened {
+    pub(super) db: sled::Db,
+    /// A handle of our own on sled's data file. It has been open since before the first write, so
+    /// the system tells it of every failed one.
+    pub(super) data: File,
+    pub(super) blobs: Blobs,
+    pub(super) mark: MarkFile,
+    pub(super) meta: Meta,
+    /// Only held.
+    pub(super) lock: LockFile,
+}
+
+/// Why a batch did not become durable.
+pub(super) enum Failure {
+    /// It never reached sled.
+    NothingWritten(StoreError),
+    /// It may be there or not, now or after a power cut.
+    Unknown(StoreError),
+}
+
+impl Opened {
+    pub(super) fn revision(&self) -> Revision {
+        self.meta.revision
+    }
+
+    /// Reads everything, and holds it against the digest.
+    pub(super) fn load(&self, path: &Path) -> Result<Loaded, StoreError> {
+        let mut loaded =
+            Loaded { revision: self.meta.revision, records: Vec::new(), ignored: Vec::new() };
+        let mut digest = meta::Digest::default();
+        attempt("read", path, || {
+            for pair in self.db.iter() {
+                let (key, value) = pair?;
+                if key.starts_with(meta::PREFIX) {
+                    continue;
+                }
+                digest.toggle(&key, &value);
+                add_pair(&mut loaded, &key, &value);
+            }
+            sled::Result::Ok(())
+        })?;
+        if digest != self.meta.digest {
+            return Err(StoreError::Damaged {
+                path: path.to_owned(),
+                detail: "its records do not match their digest".to_owned(),
+            });
+        }
+        Ok(loaded)
+    }
+
+    /// Writes a batch and makes it durable.
+    pub(super) fn commit(
+        &mut self,
+        batch: Batch,
+        path: &Path,
+        sync: &dyn SyncFile,
+    ) -> Result<Revision, Failure> {
+        let (writes, meta) = self.prepare(batch, path).map_err(Failure::NothingWritten)?;
+        // sled may have put a part of it into its log before it noticed a failure.
+        attempt("write to", path, || self.db.apply_batch(writes)).map_err(Failure::Unknown)?;
+        self.make_durable(path, sync).map_err(Failure::Unknown)?;
+        self.meta = meta;
+        self.mark.write(&self.meta);
+        Ok(self.meta.revision)
+    }
+
+    /// The batch for sled, with our own keys, and what they say. Costs what the batch touches.
+    fn prepare(&self, batch: Batch, path: &Path) -> Result<(sled::Batch, Meta), StoreError> {
+        let mut meta = Meta { revision: batch.revision, digest: self.meta.digest };
+        let mut writes = sled::Batch::default();
+        for (key, value) in batch.writes {
+            let old = attempt("read", path, || self.db.get(&key))?;
+            if let Some(old) = &old {
+                meta.digest.toggle(&key, old);
+            }
+            match value {
+                Some(value) => {
+                    meta.digest.toggle(&key, &value);
+                    writes.insert(key, value);
+                }
+                None if old.is_some() => writes.remove(key),
+                None => {}
+            }
+        }
+        meta.write(&mut writes);
+        Ok((writes, meta))
+    }
+
+    /// Brings what sled has in memory to its file, and the file to the disk. sled's own flush ends
+    /// in the page cache: after a power cut, what it called flushed was gone.
+    pub(super) fn make_durable(
+        &mut self,
+        path: &Path,
+        sync: &dyn SyncFile,
+    ) -> Result<(), StoreError> {
+        attempt("flush", path, || self.db.flush())?;
+        // The log points to the blobs, so they come first.
+        attempt("sync", path, || self.blobs.sync_new(sync))?;
+        attempt("sync", path, || sync.sync_data(&self.data, &path.join("db")))
+    }
+
+    /// Lets go of everything, sled first.
+    pub(super) fn release(self) {
+        let Self { db, data, blobs, mark, meta: _, lock } = self;
+        // A failure has been reported already, and what sled still had in memory was never
+        // acknowledged.
+        let _ = attempt("close", Path::new(""), || {
+            drop(db);
+            sled::Result::Ok(())
+        });
+        forget_cached_pages(&data);
+        drop((data, blobs, mark));
+        drop(lock);
+    }
+}

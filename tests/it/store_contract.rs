@@ -1,0 +1,434 @@
+//! What `src/store/mod.rs` promises, held against every store.
+//!
+//! A store comes as a [`Place`]: something that can be opened again and again. How sled behaves
+//! when its files are damaged is `sled_faults.rs`'s.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use milvus_rbac::model::{
+    Change, Credential, GrantId, Grantor, ObjectRow, PasswordHash, PrivilegeGroup, Record,
+    RecordKey, Revision, Role, RoleName, UserName,
+};
+use milvus_rbac::store::{
+    Commit, MemoryStore, SledOptions, SledStore, Store, StoreError, encode_record, grant_id,
+};
+use sha2::{Digest as _, Sha256};
+
+/// Somewhere a store can be.
+trait Place {
+    /// Whether what was written is there after opening it again.
+    fn is_durable(&self) -> bool;
+
+    /// Opens it.
+    fn open(&self) -> Box<dyn Store>;
+
+    /// Opens it with these pairs in it, written by somebody else.
+    fn open_with(&self, pairs: &[(&str, &[u8])]) -> Box<dyn Store>;
+}
+
+struct Memory;
+
+impl Place for Memory {
+    fn is_durable(&self) -> bool {
+        false
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(MemoryStore::new())
+    }
+
+    fn open_with(&self, pairs: &[(&str, &[u8])]) -> Box<dyn Store> {
+        let pairs = pairs.iter().map(|(key, value)| (key.as_bytes().to_vec(), value.to_vec()));
+        Box::new(MemoryStore::from_pairs(pairs))
+    }
+}
+
+struct Directory {
+    _home: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Directory {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        Self { path: home.path().join("data"), _home: home }
+    }
+}
+
+impl Place for Directory {
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(SledStore::open(&self.path, SledOptions::default()).unwrap())
+    }
+
+    fn open_with(&self, pairs: &[(&str, &[u8])]) -> Box<dyn Store> {
+        self.open().close().unwrap();
+        add_behind_its_back(&self.path, pairs);
+        // The digest is of another state of the same revision now, so the old mark must go.
+        std::fs::remove_file(self.path.join("high-water")).unwrap();
+        self.open()
+    }
+}
+
+/// Writes pairs into a closed sled store as a newer version would: with the digest kept.
+fn add_behind_its_back(path: &std::path::Path, pairs: &[(&str, &[u8])]) {
+    const DIGEST: &[u8] = b"\0milvus-rbac/digest";
+    let db = sled::Config::new().path(path).flush_every_ms(None).open().unwrap();
+    let mut digest = db.get(DIGEST).unwrap().unwrap().to_vec();
+    for (key, value) in pairs {
+        let mut hash = Sha256::new();
+        hash.update((key.len() as u64).to_be_bytes());
+        hash.update(key.as_bytes());
+        hash.update(value);
+        for (sum, byte) in digest.iter_mut().zip(hash.finalize()) {
+            *sum ^= byte;
+        }
+        db.insert(key.as_bytes(), *value).unwrap();
+    }
+    db.insert(DIGEST, digest).unwrap();
+    db.flush().unwrap();
+}
+
+fn everywhere(check: impl Fn(&dyn Place)) {
+    check(&Memory);
+    check(&Directory::new());
+}
+
+pub(crate) fn user(name: &str, hash: &str) -> Record {
+    let credential = Credential { hash: PasswordHash::new(hash), description: None, time_tick: 0 };
+    Record::User(UserName::new(name).unwrap(), credential)
+}
+
+pub(crate) fn role(name: &str, description: &str) -> Record {
+    Record::Role(RoleName::new(name).unwrap(), Role { description: description.to_owned() })
+}
+
+fn binding(user: &str, role: &str) -> Record {
+    Record::Binding(UserName::new(user).unwrap(), RoleName::new(role).unwrap())
+}
+
+fn row(role: &str, object: &str) -> ObjectRow {
+    ObjectRow {
+        role: RoleName::new(role).unwrap(),
+        object_type: Arc::from("Collection"),
+        object: Arc::from(object),
+    }
+}
+
+fn group(name: &str, members: &[&str]) -> Record {
+    Record::Group(PrivilegeGroup {
+        name: Arc::from(name),
+        privileges: members.iter().copied().map(Arc::from).collect(),
+    })
+}
+
+pub(crate) fn put(record: Record) -> Change {
+    Change::Put(record)
+}
+
+pub(crate) fn delete(record: &Record) -> Change {
+    Change::Delete(record.key())
+}
+
+/// Commits on top of whatever is there.
+#[track_caller]
+pub(crate) fn commit(store: &mut dyn Store, changes: &[Change]) -> Revision {
+    let base = store.load().unwrap().revision;
+    match store.commit(base, changes) {
+        Commit::Committed(revision) => revision,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The records in written form, sorted, so that they can be compared.
+#[track_caller]
+pub(crate) fn state(store: &mut dyn Store) -> Vec<(String, Vec<u8>)> {
+    let mut pairs: Vec<_> = store.load().unwrap().records.iter().map(encode_record).collect();
+    pairs.sort();
+    pairs
+}
+
+#[track_caller]
+fn assert_holds(store: &mut dyn Store, records: &[Record]) {
+    let mut expected: Vec<_> = records.iter().map(encode_record).collect();
+    expected.sort();
+    assert_eq!(state(store), expected, "{}", store.describe());
+}
+
+/// The store after closing and opening it, where that means anything.
+fn again(place: &dyn Place, mut store: Box<dyn Store>) -> Box<dyn Store> {
+    if !place.is_durable() {
+        return store;
+    }
+    store.close().unwrap();
+    place.open()
+}
+
+#[test]
+fn an_empty_store_has_no_records_and_revision_0() {
+    everywhere(|place| {
+        let mut store = again(place, place.open());
+        let loaded = store.load().unwrap();
+        assert_eq!(loaded.revision, Revision(0));
+        assert!(loaded.records.is_empty());
+        assert!(loaded.ignored.is_empty());
+    });
+}
+
+#[test]
+fn a_record_is_there_until_it_is_overwritten_or_deleted() {
+    everywhere(|place| {
+        let mut store = place.open();
+        commit(&mut *store, &[put(user("ann", "h1")), put(role("reader", ""))]);
+        assert_holds(&mut *store, &[user("ann", "h1"), role("reader", "")]);
+
+        commit(&mut *store, &[put(user("ann", "h2"))]);
+        let mut store = again(place, store);
+        assert_holds(&mut *store, &[user("ann", "h2"), role("reader", "")]);
+
+        commit(&mut *store, &[delete(&user("ann", ""))]);
+        let mut store = again(place, store);
+        assert_holds(&mut *store, &[role("reader", "")]);
+    });
+}
+
+#[test]
+fn deleting_what_is_not_there_is_no_error() {
+    everywhere(|place| {
+        let mut store = place.open();
+        commit(&mut *store, &[put(role("a", ""))]);
+        commit(&mut *store, &[delete(&role("b", "")), delete(&user("a", ""))]);
+        assert_holds(&mut *again(place, store), &[role("a", "")]);
+    });
+}
+
+#[test]
+fn of_several_changes_to_one_record_the_last_one_counts() {
+    everywhere(|place| {
+        let mut store = place.open();
+        let changes = [
+            put(role("a", "first")),
+            delete(&role("a", "")),
+            put(role("a", "last")),
+            put(role("b", "x")),
+            delete(&role("b", "")),
+        ];
+        commit(&mut *store, &changes);
+        assert_holds(&mut *again(place, store), &[role("a", "last")]);
+    });
+}
+
+#[test]
+fn every_kind_of_record_is_kept() {
+    everywhere(|place| {
+        let mut store = place.open();
+        let target = row("reader", "default.orders");
+        let id = grant_id(&target);
+        let old = Credential {
+            hash: PasswordHash::new("$2a$10$x"),
+            description: Some("on \"call\" <now>".to_owned()),
+            time_tick: 459_270_061_531_234_306,
+        };
+        let records = [
+            user("ann", "$2a$10$y"),
+            Record::User(UserName::new("bob").unwrap(), old),
+            role("reader", "reads & writes\u{2028}"),
+            binding("ann", "reader"),
+            Record::Row(target, id.clone()),
+            Record::Privilege(id, Arc::from("PrivilegeSearch"), Grantor(Arc::from("root"))),
+            Record::Row(row("reader", "a.b.c"), GrantId(Arc::from("0123456789abcdef"))),
+            group("pg", &["Insert", "Query"]),
+            group("empty", &[]),
+        ];
+        let changes: Vec<Change> = records.iter().cloned().map(put).collect();
+        commit(&mut *store, &changes);
+        let mut store = again(place, store);
+        assert_holds(&mut *store, &records);
+        let loaded = store.load().unwrap();
+        assert!(records.iter().all(|record| loaded.records.contains(record)));
+
+        let changes: Vec<Change> = records.iter().map(delete).collect();
+        commit(&mut *store, &changes);
+        assert_holds(&mut *again(place, store), &[]);
+    });
+}
+
+#[test]
+fn names_that_differ_in_case_only_are_different() {
+    everywhere(|place| {
+        let mut store = place.open();
+        commit(&mut *store, &[put(user("ann", "h1")), put(user("Ann", "h2"))]);
+        commit(&mut *store, &[delete(&user("ann", ""))]);
+        assert_holds(&mut *again(place, store), &[user("Ann", "h2")]);
+    });
+}
+
+#[test]
+fn a_name_that_begins_like_another_is_left_alone() {
+    everywhere(|place| {
+        let mut store = place.open();
+        let kept = [
+            user("ab", "h"),
+            role("ab", ""),
+            binding("ab", "ab"),
+            binding("a", "ab"),
+            binding("ab", "a"),
+            group("ab", &["Query"]),
+        ];
+        let gone = [user("a", "h"), role("a", ""), binding("a", "a"), group("a", &[])];
+        let changes: Vec<Change> = kept.iter().chain(&gone).cloned().map(put).collect();
+        commit(&mut *store, &changes);
+        let changes: Vec<Change> = gone.iter().map(delete).collect();
+        commit(&mut *store, &changes);
+        assert_holds(&mut *again(place, store), &kept);
+    });
+}
+
+#[test]
+fn revisions_rise_also_with_an_empty_batch() {
+    everywhere(|place| {
+        let mut store = place.open();
+        assert_eq!(commit(&mut *store, &[put(role("a", ""))]), Revision(1));
+        assert_eq!(commit(&mut *store, &[]), Revision(2));
+        let mut store = again(place, store);
+        assert_eq!(store.load().unwrap().revision, Revision(2));
+        assert_eq!(commit(&mut *store, &[delete(&role("a", ""))]), Revision(3));
+    });
+}
+
+#[test]
+fn a_batch_on_an_older_state_is_a_conflict_and_writes_nothing() {
+    everywhere(|place| {
+        let mut store = place.open();
+        commit(&mut *store, &[put(role("a", ""))]);
+        for base in [Revision(0), Revision(2)] {
+            let outcome = store.commit(base, &[put(role("b", ""))]);
+            assert!(matches!(outcome, Commit::Conflict), "{outcome:?}");
+        }
+        let mut store = again(place, store);
+        assert_holds(&mut *store, &[role("a", "")]);
+        assert_eq!(store.load().unwrap().revision, Revision(1));
+    });
+}
+
+#[test]
+fn a_record_without_a_key_of_its_own_is_refused_with_its_whole_batch() {
+    everywhere(|place| {
+        let mut store = place.open();
+        let impossible = [
+            put(Record::Row(row("r", "x/y"), GrantId(Arc::from("id")))),
+            put(group("", &[])),
+            Change::Delete(RecordKey::Privilege(GrantId(Arc::from("a/b")), Arc::from("c"))),
+        ];
+        for change in impossible {
+            let outcome = store.commit(Revision(0), &[put(role("a", "")), change]);
+            assert!(
+                matches!(outcome, Commit::Refused(StoreError::Unstorable { .. })),
+                "{outcome:?}"
+            );
+        }
+        assert_eq!(commit(&mut *store, &[put(role("b", ""))]), Revision(1), "it goes on");
+        assert_holds(&mut *again(place, store), &[role("b", "")]);
+    });
+}
+
+#[test]
+fn a_large_batch_is_written_as_a_whole() {
+    everywhere(|place| {
+        let mut store = place.open();
+        let records: Vec<Record> = (0..2500)
+            .flat_map(|n| [user(&format!("u{n}"), &"h".repeat(60)), binding(&format!("u{n}"), "r")])
+            .collect();
+        let changes: Vec<Change> = records.iter().cloned().map(put).collect();
+        assert_eq!(changes.len(), 5000);
+        assert_eq!(commit(&mut *store, &changes), Revision(1));
+        let mut store = again(place, store);
+        assert_holds(&mut *store, &records);
+        let changes: Vec<Change> = records.iter().map(delete).collect();
+        commit(&mut *store, &changes);
+        assert_holds(&mut *again(place, store), &[]);
+    });
+}
+
+#[test]
+fn a_record_larger_than_a_page_is_kept() {
+    everywhere(|place| {
+        let mut store = place.open();
+        let members: Vec<String> = (0..20_000).map(|n| format!("Privilege{n:06}")).collect();
+        let members: Vec<&str> = members.iter().map(String::as_str).collect();
+        let records = [group("large", &members), role("a", "")];
+        commit(&mut *store, &records.clone().map(put));
+        commit(&mut *store, &[put(role("b", ""))]);
+        let mut store = again(place, store);
+        assert_holds(&mut *store, &[group("large", &members), role("a", ""), role("b", "")]);
+        commit(&mut *store, &[put(group("large", &["Query"]))]);
+        assert_holds(
+            &mut *again(place, store),
+            &[group("large", &["Query"]), role("a", ""), role("b", "")],
+        );
+    });
+}
+
+#[test]
+fn what_is_not_understood_is_kept_and_reported_once() {
+    everywhere(|place| {
+        let strange: [(&str, &[u8]); 4] = [
+            ("root-coord/credential/users/a/b", b"{}"),
+            ("root-coord/credential/users/broken", b"{"),
+            ("root-coord/database/db-info/1", b"\xff"),
+            ("zebra", b""),
+        ];
+        let mut store = place.open_with(&strange);
+        let expect_reported = |store: &mut dyn Store| {
+            let mut ignored = store.load().unwrap().ignored;
+            ignored.sort();
+            assert_eq!(ignored, strange.map(|(key, _)| key.to_owned()));
+        };
+        expect_reported(&mut *store);
+        assert_holds(&mut *store, &[]);
+        commit(&mut *store, &[put(role("a", ""))]);
+        commit(&mut *store, &[delete(&role("a", ""))]);
+        expect_reported(&mut *again(place, store));
+    });
+}
+
+#[test]
+fn an_unreadable_credential_can_be_replaced() {
+    everywhere(|place| {
+        let mut store = place.open_with(&[("root-coord/credential/users/ann", b"{")]);
+        assert_holds(&mut *store, &[]);
+        commit(&mut *store, &[put(user("ann", "h"))]);
+        let mut store = again(place, store);
+        assert_holds(&mut *store, &[user("ann", "h")]);
+        assert!(store.load().unwrap().ignored.is_empty());
+    });
+}
+
+#[test]
+fn reopening_and_closing_twice_change_nothing() {
+    everywhere(|place| {
+        let mut store = place.open();
+        commit(&mut *store, &[put(role("a", ""))]);
+        store.reopen().unwrap();
+        assert_holds(&mut *store, &[role("a", "")]);
+        commit(&mut *store, &[put(role("b", ""))]);
+        store.close().unwrap();
+        store.close().unwrap();
+        store.reopen().unwrap();
+        assert_holds(&mut *store, &[role("a", ""), role("b", "")]);
+    });
+}
+
+#[test]
+fn nothing_printed_holds_what_is_stored() {
+    everywhere(|place| {
+        let mut store = place.open();
+        commit(&mut *store, &[put(user("ann", "$2a$10$secret"))]);
+        let printed = format!("{store:?} {} {:?}", store.describe(), store.load().unwrap());
+        assert!(!printed.contains("secret"), "{printed}");
+    });
+}
