@@ -10,6 +10,7 @@ pub mod layer;
 pub mod model;
 pub mod policy;
 pub mod proto;
+pub mod rest;
 pub mod snapshot;
 pub mod store;
 pub mod writer;

@@ -1,0 +1,208 @@
+//! The way of a REST request, step by step.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{Method, Request, StatusCode};
+
+use super::answer::{Answer, empty, failure, not_found, number, redirect};
+use super::shape::{Body, Field};
+use super::{Browsers, body, roles, timeout, users};
+use crate::admin::{Admin, Membership};
+use crate::api::{Endpoint, RestPath, credential_transport, find_rest_path};
+use crate::credential::{Caller, CredentialError, Peer, rest};
+use crate::layer::{Guard, Target};
+use crate::policy::{ObjectSource, Requirement, find};
+
+/// What can be configured.
+#[derive(Debug, Clone)]
+pub struct RestSettings {
+    /// Which web pages may ask.
+    pub browsers: Browsers,
+    /// How long a request may take that does not say.
+    pub request_timeout: Duration,
+    /// Most bytes of a body.
+    pub max_body_bytes: usize,
+}
+
+/// The REST API behind the guard.
+#[derive(Debug, Clone)]
+pub struct RestApi {
+    guard: Guard,
+    admin: Admin,
+    settings: RestSettings,
+}
+
+const BASIC: HeaderValue = HeaderValue::from_static(r#"Basic realm="restricted", charset="UTF-8""#);
+const GRANTS_OF_ROLE: &str = "/milvus.proto.milvus.MilvusService/SelectGrant";
+
+impl RestApi {
+    /// The API on these operations, behind this guard.
+    #[must_use]
+    pub fn new(guard: Guard, admin: Admin, settings: RestSettings) -> Self {
+        Self { guard, admin, settings }
+    }
+
+    /// Answers a request. Never fails: every failure is an answer.
+    pub async fn handle<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let browsers = &self.settings.browsers;
+        if let Some(path) = redirected(&parts) {
+            return redirect(path);
+        }
+        let mut answer = if !browsers.admit(&parts.headers) {
+            let message = "requests of web pages of this origin are not allowed; see \
+                           rbac.allowedOrigins";
+            failure(StatusCode::FORBIDDEN, number::UNEXPECTED, message)
+        } else if parts.method == Method::OPTIONS {
+            empty()
+        } else {
+            self.authenticated(&parts, body).await
+        };
+        browsers.mark(&parts.headers, answer.headers_mut());
+        answer
+    }
+
+    /// Authenticates, then goes on. Where a Basic header could be read, the answer says so, also
+    /// when it was right.
+    async fn authenticated<B>(&self, parts: &Parts, body: B) -> Answer
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer::LOCAL);
+        // Of several values the first one counts, over both APIs.
+        let header = rest(parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes));
+        let path = parts.uri.path();
+        let mut answer = match self.guard.authenticate(header.login, peer, path).await {
+            Err(error) => unauthenticated(error),
+            Ok(caller) => self.routed(parts, body, &caller).await,
+        };
+        if header.basic {
+            answer.headers_mut().insert(WWW_AUTHENTICATE, BASIC);
+        }
+        answer
+    }
+
+    async fn routed<B>(&self, parts: &Parts, body: B, caller: &Caller) -> Answer
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let route = find_rest_path(parts.uri.path()).filter(|_| parts.method == Method::POST);
+        let Some((route, requirement)) =
+            route.and_then(|route| route.requirement().map(|requirement| (route, requirement)))
+        else {
+            return not_found();
+        };
+        let limit = match timeout::limit(&parts.headers, self.settings.request_timeout) {
+            Ok(Some(limit)) => limit,
+            Ok(None) => return timeout::expired(),
+            Err(answer) => return answer,
+        };
+        let work = self.timed(parts, body, caller, route, requirement);
+        match tokio::time::timeout(limit, work).await {
+            Ok(Ok(answer) | Err(answer)) => answer,
+            Err(_) => timeout::expired(),
+        }
+    }
+
+    /// Body, decision, operation.
+    async fn timed<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        caller: &Caller,
+        route: &RestPath,
+        requirement: &'static Requirement,
+    ) -> Result<Answer, Answer>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let bytes = body::collect(body, self.settings.max_body_bytes).await?;
+        let body = body::parse(route.endpoint, &bytes)?;
+        drop(bytes);
+        let target = target(requirement, &body);
+        let header = parts.headers.get("db-name").and_then(|value| value.to_str().ok());
+        let connection = header.unwrap_or_default();
+        self.decide(caller, requirement, &target, connection)?;
+        if route.endpoint == Endpoint::RolesDescribe
+            && let Some(grants) = find(GRANTS_OF_ROLE)
+        {
+            self.decide(caller, grants, &target, connection)?;
+        }
+        Ok(self.operate(route.endpoint, caller, body).await)
+    }
+
+    fn decide(
+        &self,
+        caller: &Caller,
+        requirement: &'static Requirement,
+        target: &Target,
+        connection: &str,
+    ) -> Result<(), Answer> {
+        match self.guard.decide(Some(caller), requirement, target, connection) {
+            Ok(_permit) => Ok(()),
+            Err(text) => {
+                let message = format!("rpc error: code = PermissionDenied desc = {text}");
+                Err(failure(StatusCode::FORBIDDEN, number::UNEXPECTED, &message))
+            }
+        }
+    }
+
+    async fn operate(&self, endpoint: Endpoint, caller: &Caller, body: Body) -> Answer {
+        let admin = &self.admin;
+        match endpoint {
+            Endpoint::UsersList => users::list_users(admin),
+            Endpoint::UsersDescribe => users::describe(admin, &body),
+            Endpoint::UsersCreate => users::create(admin, caller, body).await,
+            Endpoint::UsersUpdatePassword => users::update_password(admin, caller, body).await,
+            Endpoint::UsersDrop => users::drop_user(admin, caller, &body).await,
+            Endpoint::UsersGrantRole => {
+                users::operate_role(admin, caller, &body, Membership::Bind).await
+            }
+            Endpoint::UsersRevokeRole => {
+                users::operate_role(admin, caller, &body, Membership::Unbind).await
+            }
+            Endpoint::RolesList => roles::list_roles(admin),
+            Endpoint::RolesDescribe => roles::describe(admin, &body),
+            Endpoint::RolesCreate => roles::create(admin, caller, &body).await,
+            Endpoint::RolesAlter => roles::alter(admin, caller, &body).await,
+            Endpoint::RolesDrop => roles::drop_role(admin, caller, &body).await,
+        }
+    }
+}
+
+/// What the request is about, for the decision: the same as of the RPC that it stands for.
+fn target(requirement: &Requirement, body: &Body) -> Target {
+    let objects = match requirement.object {
+        ObjectSource::Any => Vec::new(),
+        // Trimmed as everywhere that user names are compared.
+        _ => vec![body.get(Field::UserName).trim().to_owned()],
+    };
+    Target { database: body.get(Field::DbName).to_owned(), objects }
+}
+
+/// A known path with one slash too many: where it leads.
+fn redirected(parts: &Parts) -> Option<&'static str> {
+    let path = parts.uri.path().strip_suffix('/')?;
+    find_rest_path(path).filter(|_| parts.method == Method::POST).map(|known| known.path)
+}
+
+/// Every refusal of credentials reads alike.
+fn unauthenticated(error: CredentialError) -> Answer {
+    let transport = credential_transport(error);
+    let status = StatusCode::from_u16(transport.http).unwrap_or(StatusCode::UNAUTHORIZED);
+    if status == StatusCode::UNAUTHORIZED {
+        return failure(status, number::NOT_AUTHENTICATED, "user hasn't authenticated");
+    }
+    failure(status, transport.code, &error.to_string())
+}

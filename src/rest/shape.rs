@@ -1,0 +1,224 @@
+//! Which fields each endpoint's body has, and reading them from JSON as Milvus's server does:
+//! names without regard to case, the last one wins, null is absent, what is unknown is skipped,
+//! and whatever follows the first value is ignored.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use zeroize::Zeroize;
+
+/// A field that a body may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    DbName,
+    UserName,
+    Password,
+    NewPassword,
+    Description,
+    RoleName,
+}
+
+/// How many fields there are.
+const FIELDS: usize = 6;
+
+impl Field {
+    fn json_name(self) -> &'static str {
+        match self {
+            Self::DbName => "dbName",
+            Self::UserName => "userName",
+            Self::Password => "password",
+            Self::NewPassword => "newPassword",
+            Self::Description => "description",
+            Self::RoleName => "roleName",
+        }
+    }
+
+    /// The name in the text about a missing field.
+    pub(super) fn shown_name(self) -> &'static str {
+        match self {
+            Self::DbName => "DbName",
+            Self::UserName => "UserName",
+            Self::Password => "Password",
+            Self::NewPassword => "NewPassword",
+            Self::Description => "Description",
+            Self::RoleName => "RoleName",
+        }
+    }
+}
+
+/// The body of one or more endpoints.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Its name in the text about a missing field.
+    pub(super) name: &'static str,
+    /// The fields it has; others are skipped, whatever their type.
+    pub(super) fields: &'static [Field],
+    /// Those that must be there and not be empty.
+    pub(super) required: &'static [Field],
+}
+
+/// A body that has been read. Passwords in it are wiped when it is dropped.
+#[derive(Default)]
+pub(super) struct Body([Option<String>; FIELDS]);
+
+impl Body {
+    /// Takes a field out.
+    pub(super) fn take(&mut self, field: Field) -> Option<String> {
+        self.0.get_mut(field as usize).and_then(Option::take)
+    }
+
+    /// A field, empty if it is absent.
+    pub(super) fn get(&self, field: Field) -> &str {
+        self.0.get(field as usize).and_then(Option::as_deref).unwrap_or_default()
+    }
+
+    fn set(&mut self, field: Field, value: String) {
+        if let Some(slot) = self.0.get_mut(field as usize) {
+            slot.zeroize();
+            *slot = Some(value);
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body(..)")
+    }
+}
+
+impl Shape {
+    /// Reads the first JSON value of the bytes.
+    ///
+    /// # Errors
+    /// What the parser says; it never quotes a value.
+    pub(super) fn read(&self, bytes: &[u8]) -> Result<Body, String> {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        deserializer.deserialize_any(ObjectVisitor(self)).map_err(|error| {
+            // The parser's own text may quote what it found, and that may be a password.
+            let what = match error.classify() {
+                serde_json::error::Category::Eof => "unexpected end of JSON input",
+                serde_json::error::Category::Data => "a value has the wrong type",
+                _ => "invalid JSON",
+            };
+            format!("{what} at line {} column {}", error.line(), error.column())
+        })
+    }
+}
+
+struct ObjectVisitor<'a>(&'a Shape);
+
+impl<'de> Visitor<'de> for ObjectVisitor<'_> {
+    type Value = Body;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    /// A top-level null is an empty object.
+    fn visit_unit<E>(self) -> Result<Body, E> {
+        Ok(Body::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Body, A::Error> {
+        let mut body = Body::default();
+        while let Some(key) = map.next_key::<String>()? {
+            let known = self.0.fields.iter().find(|field| same_name(field.json_name(), &key));
+            match known {
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Some(&field) => {
+                    // Null leaves the field as it was.
+                    if let Some(value) = map.next_value_seed(TextSeed)? {
+                        body.set(field, value);
+                    }
+                }
+            }
+        }
+        Ok(body)
+    }
+}
+
+/// A string or null.
+struct TextSeed;
+
+impl<'de> DeserializeSeed<'de> for TextSeed {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        serde::Deserialize::deserialize(deserializer)
+    }
+}
+
+/// Field names match without regard to case.
+fn same_name(name: &str, key: &str) -> bool {
+    name.eq_ignore_ascii_case(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SHAPE: Shape = Shape {
+        name: "PasswordReq",
+        fields: &[Field::UserName, Field::Password],
+        required: &[Field::UserName, Field::Password],
+    };
+
+    fn name(json: &str) -> Result<String, String> {
+        SHAPE.read(json.as_bytes()).map(|body| body.get(Field::UserName).to_owned())
+    }
+
+    #[test]
+    fn field_names_match_without_case_and_the_last_one_wins() {
+        assert_eq!(name(r#"{"username":"a","USERNAME":"b"}"#).unwrap(), "b");
+        assert_eq!(name(r#"{"userName":"a","userName":null}"#).unwrap(), "a");
+    }
+
+    #[test]
+    fn unknown_fields_of_any_shape_and_trailing_bytes_are_ignored() {
+        assert_eq!(name(r#"{"x":[{"y":1e9}],"roleName":5,"userName":"a"} junk"#).unwrap(), "a");
+        assert_eq!(name("null").unwrap(), "");
+    }
+
+    #[test]
+    fn what_is_no_object_of_strings_is_refused_without_quoting_it() {
+        for json in [
+            "[]",
+            "5",
+            "\"s3cret\"",
+            "{",
+            r#"{"userName":5}"#,
+            r#"{"userName":["s3cret"]}"#,
+            r#"{"x":NaN}"#,
+            r#"{"password":"s3cret""#,
+            "{userName:1}",
+        ] {
+            let error = name(json).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn ten_thousand_levels_of_nesting_are_no_danger() {
+        let deep =
+            format!(r#"{{"x":{}{},"userName":"a"}}"#, "[".repeat(10_000), "]".repeat(10_000));
+        // Either outcome is fine, a crash is not.
+        let _ = name(&deep);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = SHAPE.read(&bytes);
+        }
+    }
+}
