@@ -1,6 +1,13 @@
 //! How many users and roles there may be, and how long their descriptions.
 
+use std::ops::RangeInclusive;
+
+use super::reader::Reader;
 use super::settings::Compat;
+
+/// What the length of descriptions can be limited to. A record must fit into one transaction of
+/// every store.
+const DESCRIPTION_BYTES: RangeInclusive<usize> = 0..=64 << 10;
 
 /// How many and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,5 +33,27 @@ impl LimitSettings {
             Compat::Milvus => (100, 10),
         };
         Self { max_users, max_roles, max_user_description: 1024, max_role_description: 1024 }
+    }
+}
+
+impl LimitSettings {
+    /// Reads the section.
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let default = Self::defaults(reader.compat);
+        let any = 0..=u32::MAX as usize;
+        Self {
+            max_users: reader.number("proxy.maxUserNum", default.max_users, any.clone()),
+            max_roles: reader.number("proxy.maxRoleNum", default.max_roles, any),
+            max_user_description: reader.number(
+                "proxy.maxUserDescriptionLength",
+                default.max_user_description,
+                DESCRIPTION_BYTES,
+            ),
+            max_role_description: reader.number(
+                "proxy.maxRoleDescriptionLength",
+                default.max_role_description,
+                DESCRIPTION_BYTES,
+            ),
+        }
     }
 }

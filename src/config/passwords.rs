@@ -1,5 +1,6 @@
 //! Which passwords are taken, and how they are hashed.
 
+use super::reader::{Reader, one};
 use super::settings::Compat;
 use crate::model::{BCRYPT_LIMIT, PasswordRule};
 
@@ -53,4 +54,65 @@ impl PasswordSettings {
 /// At least one.
 fn half_the_processors() -> usize {
     std::thread::available_parallelism().map_or(1, |all| (all.get() / 2).max(1))
+}
+
+impl PasswordSettings {
+    /// Reads the section.
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let default = Self::defaults(reader.compat);
+        let threads = reader.number("rbac.bcryptThreads", 0, 0..=1024);
+        Self {
+            rule: read_rule(reader, default.rule),
+            bcrypt_cost: reader.number("rbac.bcryptCost", default.bcrypt_cost, 4..=14),
+            bcrypt_threads: if threads == 0 { default.bcrypt_threads } else { threads },
+            bcrypt_queue: reader.number("rbac.bcryptQueue", default.bcrypt_queue, 1..=1_000_000),
+            raise_hash_cost: reader.switch("rbac.raiseHashCost", default.raise_hash_cost),
+            truncate_long_passwords: reader
+                .switch("rbac.truncateLongPasswords", default.truncate_long_passwords),
+            admin_resets_passwords: reader
+                .switch("rbac.adminResetsPasswords", default.admin_resets_passwords),
+        }
+    }
+}
+
+fn read_rule(reader: &mut Reader, default: PasswordRule) -> PasswordRule {
+    const MIN: &str = "proxy.minPasswordLength";
+    const MAX: &str = "proxy.maxPasswordLength";
+    let rule = PasswordRule {
+        min: reader.number(MIN, default.min, 1..=BCRYPT_LIMIT),
+        max: read_most(reader, MAX, default.max),
+        classes: reader.number("rbac.passwordClasses", default.classes, 0..=4),
+    };
+    if rule.min > rule.max {
+        let key = if reader.source(MIN).is_some() { MIN } else { MAX };
+        let text = format!(
+            "passwords of at least {} and at most {} characters cannot be; set both {MIN} and {MAX}",
+            rule.min, rule.max
+        );
+        reader.mistake(key, &text);
+    }
+    rule
+}
+
+/// The longest password. As in Milvus, whose older files say 256, a length that bcrypt cannot
+/// take stands for the longest that it can.
+fn read_most(reader: &mut Reader, key: &'static str, default: usize) -> usize {
+    let written = reader.read(key, |value| {
+        one(value, |text| {
+            text.parse::<i64>().map_err(|_| format!("`{text}` is not a whole number"))
+        })
+    });
+    let most = written.map_or(default, |written| {
+        usize::try_from(written)
+            .ok()
+            .filter(|most| (1..=BCRYPT_LIMIT).contains(most))
+            .unwrap_or_else(|| {
+                reader.notices.push(format!(
+                    "{key}: {written} stands for {BCRYPT_LIMIT}, the most that bcrypt takes"
+                ));
+                BCRYPT_LIMIT
+            })
+    });
+    reader.show(key, Some(most.to_string()));
+    most
 }

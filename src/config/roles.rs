@@ -1,5 +1,6 @@
 //! How the built-in users and roles, and calls without a privilege of their own, behave.
 
+use super::reader::Reader;
 use super::settings::Compat;
 
 /// How the built-in users and roles behave.
@@ -33,5 +34,29 @@ impl RoleSettings {
             always_list_default_database: !milvus,
             open_polling: milvus,
         }
+    }
+}
+
+impl RoleSettings {
+    /// Reads the section.
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let default = Self::defaults(reader.compat);
+        refuse_configured_roles(reader);
+        Self {
+            root_shows_admin: reader.switch("rbac.rootShowsAdmin", default.root_shows_admin),
+            public_role: reader.switch("rbac.publicRole", default.public_role),
+            always_list_default_database: reader
+                .switch("rbac.alwaysListDefaultDatabase", default.always_list_default_database),
+            open_polling: reader.switch("rbac.openPolling", default.open_polling),
+        }
+    }
+}
+
+/// Roles that the file defines cannot be altered or dropped; to create them as ordinary ones
+/// would promise too much.
+fn refuse_configured_roles(reader: &mut Reader) {
+    const KEY: &str = "builtinRoles.enable";
+    if reader.switch(KEY, false) {
+        reader.mistake(KEY, "configured roles are not supported yet; set false");
     }
 }

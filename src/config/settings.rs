@@ -16,7 +16,7 @@ use super::security::SecuritySettings;
 use super::transport::TransportSettings;
 
 /// Which set of defaults applies; every single one can be overridden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Compat {
     /// As the public page on users and roles says.
     #[default]

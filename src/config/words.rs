@@ -71,7 +71,8 @@ impl FromStr for StoreSetting {
             Some(("etcd", _)) => {
                 Err("stores in etcd come in a later version; use sled:PATH or memory:".to_owned())
             }
-            _ => Err(format!("`{text}` is no store; use sled:PATH or memory:")),
+            Some((scheme, _)) => Err(format!("`{scheme}:` is no store; use sled:PATH or memory:")),
+            None => Err(format!("`{text}` is no store; use sled:PATH or memory:")),
         }
     }
 }
