@@ -1,5 +1,5 @@
 //! The tests of the promises, from outside: one binary, one module per subject.
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -7,5 +7,6 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod config;
 mod sled_faults;
 mod store_contract;

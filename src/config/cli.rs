@@ -1,0 +1,244 @@
+//! The command line: commands, flags, and the help that teaches them.
+//!
+//! Values are taken as text and judged by [`load`](super::load), together with the file and the
+//! environment. There is no flag for a secret: other users of the machine can read flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::Flags;
+
+/// Shown by `--help`.
+const EXAMPLES: &str = "\
+Examples:
+  Try it, everything in memory, on this machine only:
+    milvus-rbac --store memory:
+
+  Keep users and roles, with a password of your own for root on the first start:
+    MILVUS_RBAC_COMMON_SECURITY_DEFAULTROOTPASSWORD_FILE=/run/secrets/root \\
+      milvus-rbac serve --store sled:/var/lib/milvus-rbac --listen 0.0.0.0:19530
+
+  Take the place of a Milvus, with its settings and its limits:
+    milvus-rbac serve --config milvus.yaml --compat milvus
+
+  See what a configuration means before it is used:
+    milvus-rbac config show --config milvus.yaml
+
+  Root's password is lost; stop the server, then:
+    milvus-rbac reset-password root --store sled:/var/lib/milvus-rbac
+
+Settings come from the defaults, the file, the environment and the flags; the later wins.
+The file has Milvus's keys, so a milvus.yaml is one; `config show` lists all keys.
+
+Environment:
+  MILVUS_RBAC_<KEY>       any setting: the key in upper case, dots as underscores, such as
+                          MILVUS_RBAC_PROXY_MAXUSERNUM for proxy.maxUserNum, or
+                          MILVUS_RBAC_RBAC_STORE for rbac.store
+  MILVUS_RBAC_<KEY>_FILE  for secrets: a file with the value
+  RUST_LOG                what is logged [default: info], such as debug or milvus_rbac=debug
+
+Exit codes: 0 success, 1 failure, 2 bad usage or configuration.";
+
+/// Users and roles for any Milvus-protocol deployment.
+///
+/// Keeps users, roles and grants, and answers Milvus's own RPCs for them, gRPC and REST on one
+/// port. Without a command it serves.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "milvus-rbac",
+    version,
+    after_long_help = EXAMPLES,
+    after_help = "Examples, settings and exit codes: --help",
+    args_conflicts_with_subcommands = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeFlags,
+}
+
+impl Cli {
+    /// What to do; no command means to serve.
+    pub fn into_command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Answer requests until a signal ends it (also what no command means)
+    #[command(after_long_help = EXAMPLES)]
+    Serve(ServeFlags),
+    /// Look at the configuration without using it
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Set a user's password in the data directory while the server is down
+    ///
+    /// Asks for the new password without showing it, or reads it from standard input if that is
+    /// not a terminal. Creates root if the store has lost it.
+    ResetPassword(ResetPasswordFlags),
+}
+
+/// What to look at.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Report every mistake, or that there is none
+    Check(ServeFlags),
+    /// Print every setting and where its value comes from, without secrets
+    Show(ServeFlags),
+}
+
+/// Flags of everything that opens a store.
+#[derive(Debug, Clone, Args, Default)]
+pub struct StoreFlags {
+    /// Read settings from this YAML file, such as a milvus.yaml [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Keep the state there: sled:PATH or memory: [default: sled:./milvus-rbac-data]
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+    /// Take the defaults of the public documentation or of Milvus [default: documented]
+    #[arg(long, value_name = "documented|milvus")]
+    pub compat: Option<String>,
+    /// Open a store although it is older than what was acknowledged; rights that were revoked
+    /// since may be back
+    #[arg(long)]
+    pub accept_data_loss: bool,
+}
+
+/// Flags of `serve`, which the `config` commands judge, too.
+#[derive(Debug, Clone, Args, Default)]
+pub struct ServeFlags {
+    /// What every command has that opens a store.
+    #[command(flatten)]
+    pub store: StoreFlags,
+    /// Listen there; several with commas or by repeating [default: localhost:19530]
+    ///
+    /// An IP address or localhost, a colon and a port: 127.0.0.1:19530,
+    /// localhost:19530 for both loopbacks, 0.0.0.0:19530 for all interfaces. Port 0 lets the
+    /// system choose.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<String>,
+    /// Write the log for people or for machines [default: text]
+    #[arg(long, value_name = "text|json")]
+    pub log_format: Option<String>,
+    /// Let everybody do everything without a password
+    #[arg(long)]
+    pub insecure_no_authorization: bool,
+    /// Listen beyond this machine although root has the password that everybody knows
+    #[arg(long)]
+    pub insecure_default_root_password: bool,
+}
+
+/// Flags of `reset-password`.
+#[derive(Debug, Clone, Args)]
+pub struct ResetPasswordFlags {
+    /// Whose password
+    #[arg(value_name = "USER")]
+    pub user: String,
+    /// What every command has that opens a store.
+    #[command(flatten)]
+    pub store: StoreFlags,
+}
+
+impl From<&StoreFlags> for Flags {
+    fn from(flags: &StoreFlags) -> Self {
+        Self {
+            config: flags.config.clone(),
+            store: flags.store.clone(),
+            compat: flags.compat.clone(),
+            accept_data_loss: flags.accept_data_loss,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&ServeFlags> for Flags {
+    fn from(flags: &ServeFlags) -> Self {
+        Self {
+            listen: flags.listen.clone(),
+            log_format: flags.log_format.clone(),
+            insecure_no_authorization: flags.insecure_no_authorization,
+            insecure_default_root_password: flags.insecure_default_root_password,
+            ..Self::from(&flags.store)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn command(arguments: &[&str]) -> Command {
+        let all = std::iter::once("milvus-rbac").chain(arguments.iter().copied());
+        Cli::try_parse_from(all).unwrap().into_command()
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_means_to_serve_with_the_same_flags() {
+        let flags = ["--listen", "[::1]:0", "--listen=a,b", "--store", "memory:"];
+        let with: Vec<_> = std::iter::once("serve").chain(flags).collect();
+        let (Command::Serve(bare), Command::Serve(named)) = (command(&flags), command(&with))
+        else {
+            panic!("one of them does not serve");
+        };
+        assert_eq!(Flags::from(&bare), Flags::from(&named));
+        assert_eq!(Flags::from(&bare).listen, ["[::1]:0", "a,b"]);
+    }
+
+    #[test]
+    fn flags_before_a_command_are_refused_because_nobody_would_read_them() {
+        assert!(Cli::try_parse_from(["milvus-rbac", "--store", "memory:", "serve"]).is_err());
+    }
+
+    #[test]
+    fn reset_password_takes_the_flags_of_the_store_and_no_password() {
+        let line = ["reset-password", "root", "--store", "sled:x", "--accept-data-loss"];
+        let Command::ResetPassword(reset) = command(&line) else { panic!("not reset-password") };
+        assert_eq!(reset.user, "root");
+        let flags = Flags::from(&reset.store);
+        assert_eq!(flags.store.as_deref(), Some("sled:x"));
+        assert!(flags.accept_data_loss && !flags.insecure_no_authorization);
+        for wrong in ["--listen", "--password", "--insecure-no-authorization"] {
+            assert!(Cli::try_parse_from(["milvus-rbac", "reset-password", "root", wrong]).is_err());
+        }
+        assert!(Cli::try_parse_from(["milvus-rbac", "reset-password"]).is_err());
+    }
+
+    #[test]
+    fn bad_usage_exits_with_2_and_help_with_0() {
+        let code = |arguments: &[&str]| {
+            Cli::try_parse_from(["milvus-rbac"].iter().chain(arguments)).unwrap_err().exit_code()
+        };
+        assert_eq!(code(&["--nonsense"]), 2);
+        assert_eq!(code(&["config"]), 2);
+        assert_eq!(code(&["--help"]), 0);
+        assert_eq!(code(&["--version"]), 0);
+    }
+
+    #[test]
+    fn help_has_examples_defaults_and_the_environment() {
+        let help = Cli::command().render_long_help().to_string();
+        for part in [
+            "sled:./milvus-rbac-data",
+            "localhost:19530",
+            "MILVUS_RBAC_",
+            "RUST_LOG",
+            "reset-password root",
+            "Exit codes",
+        ] {
+            assert!(help.contains(part), "{part}");
+        }
+    }
+}
