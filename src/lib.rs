@@ -12,6 +12,7 @@ pub mod model;
 pub mod policy;
 pub mod proto;
 pub mod rest;
+pub mod server;
 pub mod snapshot;
 pub mod store;
 pub mod telemetry;

@@ -10,3 +10,4 @@
 mod config;
 mod sled_faults;
 mod store_contract;
+mod transport;

@@ -1,0 +1,119 @@
+//! The body of a request as handlers read it: hyper's, with a deadline. How large it may be is
+//! left to the guard, which knows the call.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+/// Lifts the deadline of one request's body; in the extensions of every request.
+///
+/// Whoever knows that a call streams its requests (server reflection, telemetry) calls
+/// [`BodyDeadline::lift`] before the first message is awaited. Clones stand for the same body.
+#[derive(Clone, Debug, Default)]
+pub struct BodyDeadline(Arc<AtomicBool>);
+
+impl BodyDeadline {
+    /// The body may from now on take as long as it likes. There is no way back.
+    pub fn lift(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_lifted(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Why a request body ends without being complete.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// It was not there in time.
+    #[error("the request body was not complete after {0:?}")]
+    TooSlow(Duration),
+    /// The peer closed, reset the stream, or sent something that is not a body.
+    #[error("the request body ended early or is malformed")]
+    Broken(#[from] hyper::Error),
+}
+
+/// A request body that fails with [`BodyError::TooSlow`] once its time is over. After that error
+/// it yields nothing; dropping it closes the HTTP/1 connection or resets the HTTP/2 stream.
+#[derive(Debug)]
+pub struct RequestBody {
+    // None once the deadline has passed.
+    inner: Option<Incoming>,
+    lifted: BodyDeadline,
+    timeout: Duration,
+    until: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl RequestBody {
+    /// Wraps `inner`, whose head has just been read, and returns with it the handle that lifts
+    /// the deadline.
+    pub(crate) fn new(inner: Incoming, timeout: Duration) -> (Self, BodyDeadline) {
+        let lifted = BodyDeadline::default();
+        let body = Self {
+            inner: Some(inner),
+            lifted: lifted.clone(),
+            timeout,
+            until: Instant::now() + timeout,
+            sleep: None,
+        };
+        (body, lifted)
+    }
+
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.lifted.is_lifted() {
+            self.sleep = None;
+            return Poll::Pending;
+        }
+        let until = self.until;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        match sleep.as_mut().poll(cx) {
+            // Lifted while it was waited for.
+            Poll::Ready(()) if self.lifted.is_lifted() => Poll::Pending,
+            other => other,
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let me = self.get_mut();
+        let Some(inner) = &mut me.inner else { return Poll::Ready(None) };
+        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
+            // A peer that sends a byte now and then is late all the same.
+            let late = !me.lifted.is_lifted()
+                && matches!(frame, Some(Ok(_)))
+                && me.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed());
+            if !late {
+                return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
+            }
+        } else if me.poll_late(cx).is_pending() {
+            return Poll::Pending;
+        }
+        me.inner = None;
+        Poll::Ready(Some(Err(BodyError::TooSlow(me.timeout))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+    }
+}

@@ -1,0 +1,106 @@
+//! Binds the addresses and accepts connections; an error of `accept` never ends the loop, since
+//! that would end the service for everybody because of one peer or a full descriptor table.
+//! What is done with a connection is left to `connection.rs`.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+/// Pause after an error that the next `accept` would most likely meet again: long enough not
+/// to burn a core, short enough that nobody notices once descriptors are free.
+const PAUSE: Duration = Duration::from_millis(100);
+/// At most one log line about failing accepts in this time.
+const WARN_EVERY: Duration = Duration::from_secs(10);
+
+/// Where connections come from: a [`TcpListener`], or a stand-in that fails on purpose.
+pub trait Accept: Send + 'static {
+    /// The next connection and its peer. An error concerns this attempt only: the caller asks
+    /// again.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send;
+}
+
+impl Accept for TcpListener {
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        TcpListener::accept(self).await
+    }
+}
+
+/// Binds every address, all or none.
+///
+/// # Errors
+/// The first address that cannot be bound, named in the text, with the system's reason.
+pub async fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+        })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// Accepts for ever and hands each connection to `serve`, which must not block.
+pub(crate) async fn accept_loop<L: Accept>(
+    mut listener: L,
+    mut serve: impl FnMut(TcpStream, SocketAddr) + Send,
+) {
+    let mut warner = Warner::default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Answers are small; waiting for more to send would only delay them.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+                }
+                serve(stream, peer);
+            }
+            Err(error) if is_the_peers_fault(&error) => {
+                tracing::debug!(%error, "a connection was gone before it was accepted");
+            }
+            Err(error) => {
+                warner.warn(&error);
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Errors of a connection that died in the queue: the next one is not affected.
+fn is_the_peers_fault(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Logs at most every [`WARN_EVERY`], with the number of errors since the last line.
+#[derive(Default)]
+struct Warner {
+    last: Option<Instant>,
+    count: u64,
+}
+
+impl Warner {
+    fn warn(&mut self, error: &io::Error) {
+        self.count += 1;
+        let now = Instant::now();
+        if self.last.is_none_or(|last| now.duration_since(last) >= WARN_EVERY) {
+            tracing::warn!(
+                %error,
+                count = self.count,
+                "cannot accept connections; trying again every 100 ms (if descriptors ran out, \
+                 raise the limit of open files)"
+            );
+            self.last = Some(now);
+            self.count = 0;
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One request on its way to the service: what is too large is refused, the peer and the
+//! deadline of the body are noted in its extensions, and a panic becomes an answer.
+//! Authentication, dispatch and everything else belong to the service.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt};
+
+use super::kind::is_grpc;
+use super::{BoxError, Endless, Limits, RequestBody, ResponseBody, panic, refusal};
+
+/// The address the connection came from; in the extensions of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PeerAddr(pub SocketAddr);
+
+/// What a service must be for the transport to run it; implemented for all that fit, under a
+/// short name.
+pub(crate) trait HttpService:
+    Service<
+        Request<RequestBody>,
+        Response = Response<<Self as HttpService>::Body>,
+        Error = Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + 'static
+{
+    /// The body of its responses.
+    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
+}
+
+impl<S, B> HttpService for S
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Body = B;
+}
+
+/// Answers the requests of one connection.
+#[derive(Clone)]
+pub(crate) struct Answering<S> {
+    pub(crate) service: S,
+    pub(crate) peer: SocketAddr,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) closing: CancellationToken,
+}
+
+impl<S: HttpService> Answering<S> {
+    pub(crate) async fn answer(
+        self,
+        request: Request<Incoming>,
+    ) -> Response<ResponseBody<S::Body>> {
+        let grpc = is_grpc(request.headers());
+        // After a CONNECT the stream would no longer be HTTP, and we are no proxy.
+        if request.method() == Method::CONNECT {
+            return refusal::status(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        if header_list_size(&request) > self.limits.max_header_bytes {
+            return refusal::headers_too_large(grpc, self.limits.max_header_bytes);
+        }
+        let (parts, body) = request.into_parts();
+        let (body, deadline) = RequestBody::new(body, self.limits.body_timeout);
+        let mut request = Request::from_parts(parts, body);
+        request.extensions_mut().insert(PeerAddr(self.peer));
+        request.extensions_mut().insert(deadline);
+
+        let Ok(Ok(response)) = caught(self.service.oneshot(request)).await else {
+            tracing::error!(peer = %self.peer, "a request could not be answered");
+            return refusal::internal(grpc);
+        };
+        let (mut parts, body) = response.into_parts();
+        let closing = parts.extensions.remove::<Endless>().map(|_| self.closing);
+        Response::from_parts(parts, ResponseBody::service(body, grpc, closing))
+    }
+}
+
+/// Polls `future` with panics caught.
+async fn caught<F: Future>(future: F) -> Result<F::Output, panic::Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match panic::catch(|| future.as_mut().poll(cx)) {
+        Ok(poll) => poll.map(Ok),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
+}
+
+/// The size of the headers as RFC 9113 6.5.2 counts it, the request line included.
+fn header_list_size<B>(request: &Request<B>) -> usize {
+    const PER_FIELD: usize = 32;
+    let uri = request.uri();
+    let line = request.method().as_str().len()
+        + uri.path().len()
+        + uri.query().map_or(0, str::len)
+        + uri.authority().map_or(0, |authority| authority.as_str().len());
+    let fields = |headers: &HeaderMap| -> usize {
+        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + PER_FIELD).sum()
+    };
+    line + fields(request.headers())
+}

@@ -1,0 +1,125 @@
+//! The body of a response on its way out: the service's own, or a short text of ours. It ends
+//! streams without end when shutdown begins, and a panic while it is produced ends it alone.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::{panic, refusal};
+
+/// Any error of a body.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Put into a response's extensions: its stream has no end of its own (health `Watch`, server
+/// reflection), so shutdown ends it at once, with gRPC status 14, instead of waiting for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Endless;
+
+/// A response body as hyper sends it.
+pub struct ResponseBody<B> {
+    content: Content<B>,
+    grpc: bool,
+    closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+enum Content<B> {
+    Service(B),
+    Text(Bytes),
+    Over,
+}
+
+impl<B> ResponseBody<B> {
+    /// A text of ours.
+    pub(crate) fn text(text: impl Into<Bytes>) -> Self {
+        Self { content: Content::Text(text.into()), grpc: false, closing: None }
+    }
+
+    /// The service's own body; `closing` cuts it if it is endless.
+    pub(crate) fn service(body: B, grpc: bool, closing: Option<CancellationToken>) -> Self {
+        let closing = closing.map(|token| Box::pin(token.cancelled_owned()));
+        Self { content: Content::Service(body), grpc, closing }
+    }
+
+    /// Ends the stream now; over gRPC with a status, otherwise with nothing.
+    fn end(&mut self, trailers: fn() -> HeaderMap) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.content = Content::Over;
+        self.closing = None;
+        Poll::Ready(self.grpc.then(|| Ok(Frame::trailers(trailers()))))
+    }
+}
+
+fn shutting_down() -> HeaderMap {
+    refusal::grpc_status(14, HeaderValue::from_static("server is shutting down"))
+}
+
+fn internal_error() -> HeaderMap {
+    refusal::grpc_status(13, HeaderValue::from_static("internal error"))
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let me = self.get_mut();
+        if me.closing.as_mut().is_some_and(|closing| closing.as_mut().poll(cx).is_ready()) {
+            return me.end(shutting_down);
+        }
+        let body = match &mut me.content {
+            Content::Service(body) => body,
+            Content::Text(text) => {
+                let text = std::mem::take(text);
+                me.content = Content::Over;
+                return Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(text))));
+            }
+            Content::Over => return Poll::Ready(None),
+        };
+        match panic::catch(|| Pin::new(body).poll_frame(cx)) {
+            Ok(poll) => poll.map_err(Into::into),
+            Err(panic::Panicked) if me.grpc => me.end(internal_error),
+            // The status has gone out; only breaking off tells the client.
+            Err(panic::Panicked) => {
+                me.content = Content::Over;
+                Poll::Ready(Some(Err("the response could not be completed".into())))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Service(body) => body.is_end_stream(),
+            Content::Text(text) => text.is_empty(),
+            Content::Over => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            // What may be cut has no length to announce.
+            Content::Service(_) if self.closing.is_some() => SizeHint::default(),
+            Content::Service(body) => body.size_hint(),
+            Content::Text(text) => SizeHint::with_exact(text.len() as u64),
+            Content::Over => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl<B> fmt::Debug for ResponseBody<B> {
+    // Never the content: answers may hold what only their receiver may see.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").field("grpc", &self.grpc).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,79 @@
+//! Runs the listeners until told to stop, and then stops in order: no new connections, GOAWAY
+//! and "connection: close" to those there are, streams without end cut at once, requests in
+//! flight given their grace, the rest dropped.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use super::http2::Spawner;
+use super::listener::{Accept, accept_loop};
+use super::request::Answering;
+use super::{BoxError, Limits, RequestBody, connection, panic};
+
+/// Serves every connection of `listeners` with clones of `service` until `shutdown` is ready;
+/// returns when every connection and every request is over, at the latest
+/// [`Limits::shutdown_grace`] later. Dropping the future drops all of them.
+///
+/// Requests carry [`PeerAddr`](super::PeerAddr) and [`BodyDeadline`](super::BodyDeadline) in
+/// their extensions; a response marked [`Endless`](super::Endless) is cut when shutdown begins.
+/// Panics inside a request are logged by place only: this sets the process's panic hook, which
+/// passes all others on to the one before.
+pub async fn run<L, S, B>(
+    listeners: Vec<L>,
+    service: S,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) where
+    L: Accept,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    panic::install_hook();
+    let grace = limits.shutdown_grace;
+    let limits = Arc::new(limits);
+    let closing = CancellationToken::new();
+    let spawner = Spawner { tracker: TaskTracker::new(), end: CancellationToken::new() };
+    // Whoever drops this future leaves no task behind.
+    let _closing_guard = closing.clone().drop_guard();
+    let _end_guard = spawner.end.clone().drop_guard();
+
+    for listener in listeners {
+        let (service, limits) = (service.clone(), Arc::clone(&limits));
+        let (token, streams) = (closing.clone(), spawner.clone());
+        let accepting = accept_loop(listener, move |stream, peer| {
+            let answering = Answering {
+                service: service.clone(),
+                peer,
+                limits: Arc::clone(&limits),
+                closing: token.clone(),
+            };
+            let serving = connection::serve(stream, answering, streams.clone());
+            streams.tracker.spawn(serving);
+        });
+        let token = closing.clone();
+        spawner.tracker.spawn(async move { token.run_until_cancelled(accepting).await });
+    }
+
+    shutdown.await;
+    closing.cancel();
+    spawner.tracker.close();
+    if tokio::time::timeout(grace, spawner.tracker.wait()).await.is_err() {
+        let open = spawner.tracker.len();
+        tracing::warn!(open, "shutdown waits no longer for requests in flight; they are cut");
+        spawner.end.cancel();
+        spawner.tracker.wait().await;
+    }
+}
