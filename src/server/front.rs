@@ -1,0 +1,51 @@
+//! Where a request goes: gRPC by its content type over HTTP/2, REST otherwise.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, Version};
+use tonic::body::Body;
+use tower::{Layer as _, Service, ServiceExt as _};
+
+use super::kind::is_grpc;
+use super::rpcs::Rpcs;
+use super::{PeerAddr, RequestBody};
+use crate::credential::Peer;
+use crate::layer::{Guard, Rbac, RbacLayer};
+use crate::rest::RestApi;
+
+/// The whole service behind the socket. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Front {
+    grpc: Rbac<Rpcs>,
+    rest: Arc<RestApi>,
+}
+
+impl Front {
+    pub(super) fn new(guard: Guard, rpcs: Rpcs, rest: RestApi) -> Self {
+        Self { grpc: RbacLayer::new(guard).layer(rpcs), rest: Arc::new(rest) }
+    }
+}
+
+impl Service<Request<RequestBody>> for Front {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
+        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+        request.extensions_mut().insert(Peer::from(peer));
+        if request.version() == Version::HTTP_2 && is_grpc(request.headers()) {
+            return Box::pin(self.grpc.clone().oneshot(request));
+        }
+        let rest = Arc::clone(&self.rest);
+        Box::pin(async move { Ok(rest.handle(request).await.map(Body::new)) })
+    }
+}

@@ -1,0 +1,108 @@
+//! Which gRPC service answers a request that the guard has let through.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tonic::Status;
+use tonic::body::Body;
+use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceExt as _};
+
+use super::{BodyDeadline, Endless};
+use crate::grpc::MilvusRpcs;
+use crate::policy::find;
+use crate::proto::DESCRIPTORS;
+use crate::proto::milvus::milvus_service_server::{MilvusServiceServer, SERVICE_NAME};
+
+type Boxed = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+
+/// Every gRPC service that is answered here. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Rpcs(Arc<Services>);
+
+struct Services {
+    milvus: MilvusServiceServer<MilvusRpcs>,
+    health: Boxed,
+    reflection: Boxed,
+    reflection_alpha: Boxed,
+}
+
+impl fmt::Debug for Rpcs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rpcs(..)")
+    }
+}
+
+impl Rpcs {
+    /// The services, with messages of at most `max_message_bytes`.
+    ///
+    /// # Errors
+    /// The descriptors that were compiled in cannot be read.
+    pub(super) async fn new(
+        milvus: MilvusRpcs,
+        max_message_bytes: usize,
+    ) -> Result<Self, tonic_reflection::server::Error> {
+        let (reporter, health) = tonic_health::server::health_reporter();
+        for service in ["", SERVICE_NAME] {
+            // Whoever can connect finds the state loaded: serving means ready.
+            reporter
+                .set_service_status(service, tonic_health::ServingStatus::Serving)
+                .await;
+        }
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let services = Services {
+            milvus: MilvusServiceServer::new(milvus)
+                .max_decoding_message_size(max_message_bytes),
+            health: BoxCloneSyncService::new(health),
+            reflection: BoxCloneSyncService::new(reflection().build_v1()?),
+            reflection_alpha: BoxCloneSyncService::new(reflection().build_v1alpha()?),
+        };
+        Ok(Self(Arc::new(services)))
+    }
+}
+
+impl Service<Request<Body>> for Rpcs {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let service = request.uri().path().strip_prefix('/').and_then(|path| path.split_once('/'));
+        let boxed = match service.map(|(service, _)| service) {
+            Some(SERVICE_NAME) => return self.0.milvus.clone().call(request),
+            Some("grpc.health.v1.Health") => &self.0.health,
+            Some("grpc.reflection.v1.ServerReflection") => &self.0.reflection,
+            Some("grpc.reflection.v1alpha.ServerReflection") => &self.0.reflection_alpha,
+            _ => {
+                let status = Status::unimplemented("this service is not answered here");
+                return Box::pin(async move { Ok(status.into_http()) });
+            }
+        };
+        let endless = find(request.uri().path()).is_some_and(|row| row.streaming);
+        if endless && let Some(deadline) = request.extensions().get::<BodyDeadline>() {
+            // Its requests come as long as the stream lives.
+            deadline.lift();
+        }
+        let answer = boxed.clone().oneshot(request);
+        Box::pin(async move {
+            let mut answer = answer.await?;
+            if endless {
+                answer.extensions_mut().insert(Endless);
+            }
+            Ok(answer)
+        })
+    }
+}

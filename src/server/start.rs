@@ -1,0 +1,236 @@
+//! From settings to a running server: open, create what must be there, check that it is safe to
+//! listen, bind.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::front::Front;
+use super::rpcs::Rpcs;
+use super::{Limits, bind_all, run};
+use crate::admin::BootstrapError;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Browsers, Compat, Settings, StoreSetting};
+use crate::credential::{CredentialError, Password};
+use crate::deployment::{Deployment, OpenError};
+use crate::grpc::{MilvusRpcs, ServerIdentity};
+use crate::layer::{Guard, GuardLimits};
+use crate::model::{ROOT, ROOT_DEFAULT_PASSWORD};
+use crate::rest::{self, RestApi, RestSettings};
+use crate::store::{MemoryStore, SledOptions, SledStore, Store, StoreError};
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Everybody could be root.
+    #[error(
+        "root still has its built-in password, so only loopback addresses may be listened on; \
+         set another one: common.security.defaultRootPassword (or \
+         MILVUS_RBAC_COMMON_SECURITY_DEFAULTROOTPASSWORD) before the first start, `milvus-rbac \
+         reset-password root` afterwards; or pass --insecure-default-root-password"
+    )]
+    DefaultRootPassword,
+    /// The store could not be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The deployment could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// What must exist could not be created.
+    #[error("the first users and roles could not be created: {0}")]
+    Bootstrap(#[from] BootstrapError),
+    /// Root's password could not be checked.
+    #[error("root's password could not be checked: {0}")]
+    Check(#[from] CredentialError),
+    /// The descriptors for reflection are unusable.
+    #[error("server reflection cannot be offered: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// An address could not be bound.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// Whether the configuration has to change before a start can succeed.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::DefaultRootPassword)
+    }
+}
+
+/// A server that accepts connections as soon as it is run.
+#[derive(Debug)]
+pub struct Server {
+    deployment: Deployment,
+    front: Front,
+    listeners: Vec<TcpListener>,
+    limits: Limits,
+    compat: Compat,
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// It cannot be opened, or holds what must not be trusted.
+pub fn open_store(settings: &Settings) -> Result<Box<dyn Store>, StoreError> {
+    Ok(match &settings.store {
+        StoreSetting::Memory => Box::new(MemoryStore::new()),
+        StoreSetting::Sled(path) => {
+            let options = SledOptions {
+                accept_data_loss: settings.accept_data_loss,
+                created_unix_ms: SystemClock.unix_millis(),
+            };
+            Box::new(SledStore::open(path, options)?)
+        }
+    })
+}
+
+impl Server {
+    /// Opens the store, creates what must be there, and binds the addresses.
+    ///
+    /// # Errors
+    /// Why the server cannot start; nothing is listened on then.
+    pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+        let deployment = Deployment::open(open_store(settings)?, settings)?;
+        match Self::assemble(settings, deployment.clone()).await {
+            Ok(server) => Ok(server),
+            Err(error) => {
+                // The directory is free again before anybody hears of the failure.
+                if let Err(error) = deployment.close() {
+                    tracing::warn!(%error, "the store could not be closed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn assemble(settings: &Settings, deployment: Deployment) -> Result<Self, StartError> {
+        prepare(settings, &deployment).await?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let max_message_bytes = settings.transport.max_request_bytes;
+        let guard = Guard::new(
+            deployment.authorizer().clone(),
+            GuardLimits { max_message_bytes },
+            Arc::clone(&clock),
+        );
+        let admin = deployment.admin().clone();
+        let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock));
+        let rpcs = Rpcs::new(rpcs, max_message_bytes).await?;
+        let rest = RestSettings {
+            browsers: match &settings.browsers {
+                Browsers::Only(origins) => rest::Browsers::Only(origins.clone()),
+                Browsers::AsMilvus => rest::Browsers::AsMilvus,
+            },
+            request_timeout: settings.transport.request_timeout,
+            max_body_bytes: max_message_bytes,
+        };
+        let front = Front::new(guard.clone(), rpcs, RestApi::new(guard, admin, rest));
+        let listeners = bind_all(&settings.listen).await?;
+        Ok(Self { deployment, front, listeners, limits: limits(settings), compat: settings.compat })
+    }
+
+    /// The addresses that are listened on.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// What is served.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// The line that says that connections are accepted, and what is served.
+    #[must_use]
+    pub fn ready_line(&self) -> String {
+        let addresses: Vec<String> = self.addresses().iter().map(ToString::to_string).collect();
+        let admin = self.deployment.admin();
+        let state = admin.snapshots().get();
+        let compat = match self.compat {
+            Compat::Documented => "documented",
+            Compat::Milvus => "milvus",
+        };
+        format!(
+            "milvus-rbac ready listen={} store={} compat={compat} users={} roles={} revision={}",
+            addresses.join(","),
+            admin.writer().store(),
+            state.users().len(),
+            state.roles().len(),
+            state.revision(),
+        )
+    }
+
+    /// Serves until `shutdown` is ready, lets what is in progress end, and closes the store.
+    ///
+    /// # Errors
+    /// The store could not be closed; nothing acknowledged depends on that.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
+        run(self.listeners, self.front, self.limits, shutdown).await;
+        let deployment = self.deployment;
+        // Closing waits for the writer's thread.
+        tokio::task::spawn_blocking(move || deployment.close()).await.unwrap_or(Ok(()))
+    }
+}
+
+/// Creates what must be there, once it is clear that the result may be listened on.
+async fn prepare(settings: &Settings, deployment: &Deployment) -> Result<(), StartError> {
+    let password = &settings.security.default_root_password;
+    let admin = deployment.admin();
+    let exposed =
+        settings.listens_beyond_loopback() && !settings.security.insecure_default_root_password;
+    let no_users = admin.snapshots().read().users().len() == 0;
+    // Asked before root is created, so that the advice to configure another one still works.
+    if exposed && no_users && password.expose() == ROOT_DEFAULT_PASSWORD {
+        return Err(StartError::DefaultRootPassword);
+    }
+    let password = Password::from(password.expose().as_bytes().to_vec());
+    let found = admin.bootstrap(Some(&password)).await?;
+    if found.root_created {
+        tracing::info!("a store without users: root has been created");
+    }
+    if found.root_missing {
+        tracing::warn!(
+            "there are users but no root; run `milvus-rbac reset-password root` with the server \
+             down to create it"
+        );
+    }
+    let hash = admin.snapshots().read().user(ROOT).map(|root| root.credential.hash.clone());
+    if let Some(hash) = hash
+        && deployment.verifier().is_password(&hash, ROOT_DEFAULT_PASSWORD.as_bytes()).await?
+    {
+        if exposed {
+            return Err(StartError::DefaultRootPassword);
+        }
+        tracing::warn!("root has its built-in password; change it before anybody can connect");
+    }
+    warn_of_exposure(settings);
+    Ok(())
+}
+
+fn warn_of_exposure(settings: &Settings) {
+    if !settings.security.authorization {
+        tracing::warn!("authorization is off: everybody who can connect may do everything");
+    }
+    if settings.listens_beyond_loopback() {
+        tracing::warn!("listening beyond loopback without TLS: passwords travel in the clear");
+    }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let transport = &settings.transport;
+    Limits {
+        max_header_bytes: transport.max_header_bytes,
+        header_timeout: transport.header_timeout,
+        body_timeout: transport.body_timeout,
+        shutdown_grace: transport.shutdown_grace,
+        ..Limits::default()
+    }
+}
