@@ -1,5 +1,5 @@
 //! The tests of the promises, from outside: one binary, one module per subject.
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
