@@ -597,7 +597,7 @@ fn a_power_cut_at_any_point_of_a_commit_leaves_the_state_before_or_after_it() {
 fn tear(synced: &[u8], written: &[u8], random: &mut TestRng) -> Vec<u8> {
     const SECTOR: usize = 512;
     let mut disk = synced.to_vec();
-    if random.next_u32() % 2 == 0 {
+    if random.next_u32().is_multiple_of(2) {
         disk.resize(written.len(), 0);
     }
     let kept = 1 + random.next_u32() % 3;
