@@ -13,6 +13,7 @@ use milvus_rbac::model::{
 use milvus_rbac::store::{
     Commit, MemoryStore, SledOptions, SledStore, Store, StoreError, encode_record, grant_id,
 };
+use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 /// Somewhere a store can be.
@@ -421,6 +422,45 @@ fn reopening_and_closing_twice_change_nothing() {
         store.reopen().unwrap();
         assert_holds(&mut *store, &[role("a", ""), role("b", "")]);
     });
+}
+
+/// Few names, so that changes meet.
+fn any_change() -> impl Strategy<Value = Change> {
+    let name = || prop::sample::select(vec!["a", "ab", "A", "b"]);
+    let record = prop_oneof![
+        (name(), name()).prop_map(|(name, hash)| user(name, hash)),
+        (name(), name()).prop_map(|(name, description)| role(name, description)),
+        (name(), name()).prop_map(|(user, role)| binding(user, role)),
+        (name(), name()).prop_map(|(role, object)| {
+            Record::Row(row(role, object), grant_id(&row(role, object)))
+        }),
+        (name(), name()).prop_map(|(name, member)| group(name, &[member])),
+    ];
+    (record, any::<bool>()).prop_map(
+        |(record, is_put)| {
+            if is_put { put(record) } else { delete(&record) }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn all_stores_agree_whatever_is_written(
+        batches in prop::collection::vec(prop::collection::vec(any_change(), 0..12), 1..8),
+    ) {
+        let mut memory = MemoryStore::new();
+        let place = Directory::new();
+        let mut sled = place.open();
+        for (number, batch) in batches.iter().enumerate() {
+            prop_assert_eq!(commit(&mut memory, batch), commit(&mut *sled, batch));
+            if number % 2 == 0 {
+                sled = again(&place, sled);
+            }
+            prop_assert_eq!(state(&mut memory), state(&mut *sled));
+        }
+    }
 }
 
 #[test]

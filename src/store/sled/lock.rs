@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::{StoreError, io_error};
 
 /// How often, and how long in between, sled's lock is tried once ours is held.
-const TRIES: u32 = 1000;
+const TRIES: u32 = 400;
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
 /// The lock on a directory, held until it is dropped or the process ends.

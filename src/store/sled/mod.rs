@@ -103,6 +103,13 @@ impl SledStore {
             self.state = State::Failed(opened);
         }
     }
+
+    fn let_go(&mut self) {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Open(opened) | State::Failed(opened) => opened.release(&self.path),
+            State::Closed => {}
+        }
+    }
 }
 
 impl Store for SledStore {
@@ -144,27 +151,25 @@ impl Store for SledStore {
     }
 
     fn reopen(&mut self) -> Result<(), StoreError> {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open(opened) | State::Failed(opened) => opened.release(),
-            State::Closed => {}
-        }
+        self.let_go();
         self.state = State::Open(open::open(&self.path, &self.options, &*self.sync)?);
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open(mut opened) => {
-                let rest = opened.make_durable(&self.path, &*self.sync);
-                opened.release();
-                rest
-            }
-            State::Failed(opened) => {
-                opened.release();
-                Ok(())
-            }
-            State::Closed => Ok(()),
-        }
+        let rest = match &mut self.state {
+            State::Open(opened) => opened.make_durable(&self.path, &*self.sync),
+            State::Failed(_) | State::Closed => Ok(()),
+        };
+        self.let_go();
+        rest
+    }
+}
+
+impl Drop for SledStore {
+    // sled panics when its last sync fails, which would end a process that is unwinding already.
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn open(
     conf::ensure(path)?;
     let data = make_files(path).map_err(io_error("create files in", path))?;
     wait_for_data_lock(path, &data)?;
-    let db = attempt("open", path, || engine_config(path).open())?;
+    let db = attempt("open", path, || engine_config(path).open()).map_err(with_way_out)?;
     permissions::tighten(path).map_err(io_error("set the modes in", path))?;
     let found = Meta::read(&db, path)?;
     mark::check(path, found.as_ref(), options.accept_data_loss)?;
@@ -53,6 +53,22 @@ pub(super) fn open(
     sync_directory(path).map_err(io_error("sync", path))?;
     opened.mark.write(&opened.meta);
     Ok(opened)
+}
+
+/// Says what can be done when sled refuses its files. Without a snapshot it reads the whole log,
+/// and what it then finds is held against mark and digest.
+fn with_way_out(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Engine { action, path, detail } => StoreError::Engine {
+            action,
+            path,
+            detail: format!(
+                "{detail}; move its snap.* files away and try again, or restore a copy of the \
+                 directory"
+            ),
+        },
+        other => other,
+    }
 }
 
 /// sled's settings. None of those that stand in `conf` may ever change.

@@ -117,11 +117,11 @@ impl Opened {
     }
 
     /// Lets go of everything, sled first.
-    pub(super) fn release(self) {
+    pub(super) fn release(self, path: &Path) {
         let Self { db, data, blobs, mark, meta: _, lock } = self;
         // A failure has been reported already, and what sled still had in memory was never
         // acknowledged.
-        let _ = attempt("close", Path::new(""), || {
+        let _ = attempt("close", path, || {
             drop(db);
             sled::Result::Ok(())
         });

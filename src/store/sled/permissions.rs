@@ -34,12 +34,18 @@ pub(super) fn prepare_directory(path: &Path) -> Result<(), StoreError> {
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
-        fs::create_dir_all(parent)?;
-    }
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
+        .collect();
+    fs::create_dir_all(parent_of(path))?;
     DirBuilder::new().mode(0o700).create(path)?;
-    sync_directory(parent.unwrap_or(Path::new(".")))
+    // A power cut must not take the way to what is acknowledged inside.
+    missing.into_iter().try_for_each(|made| sync_directory(parent_of(made)))
+}
+
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Refuses files that others may read or write.
@@ -75,19 +81,26 @@ fn quote(path: &Path) -> String {
     format!("'{start}{}'", text.replace('\'', "'\\''"))
 }
 
-/// Closes everything in the directory to others.
+/// Closes our own and sled's files to others. What else lies there is not ours to change, such as
+/// `lost+found` at the root of a file system.
 pub(super) fn tighten(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
+    let blobs = directory.join("blobs");
+    fs::set_permissions(&blobs, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(directory)?.chain(fs::read_dir(blobs)?) {
         let entry = entry?;
-        let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            fs::set_permissions(&path, Permissions::from_mode(0o700))?;
-            tighten(&path)?;
-        } else if entry.file_type()?.is_file() {
-            tighten_file(&path)?;
+        if entry.file_type()?.is_file() && is_ours(&entry.file_name().to_string_lossy()) {
+            tighten_file(&entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Blobs are named by a number.
+fn is_ours(name: &str) -> bool {
+    CHECKED.contains(&name)
+        || name.starts_with("snap.")
+        || name.starts_with("conf.")
+        || name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Closes a file to others, if it is not.
@@ -122,6 +135,21 @@ mod tests {
         prepare_directory(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         prepare_directory(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_ours_keeps_its_mode() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("blobs")).unwrap();
+        for (name, wanted) in
+            [("db", 0o600), ("snap.0", 0o600), ("blobs/17", 0o600), ("notes.txt", 0o644)]
+        {
+            let path = home.path().join(name);
+            fs::write(&path, "x").unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+            tighten(home.path()).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, wanted, "{name}");
+        }
     }
 
     #[test]
