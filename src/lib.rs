@@ -6,6 +6,7 @@ pub mod authorizer;
 pub mod clock;
 pub mod config;
 pub mod credential;
+pub mod deployment;
 pub mod grpc;
 pub mod layer;
 pub mod model;

@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
+use super::StartError;
+use crate::config::ListenAddress;
+
 /// Pause after an error that the next `accept` would most likely meet again: long enough not
 /// to burn a core, short enough that nobody notices once descriptors are free.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,19 +32,33 @@ impl Accept for TcpListener {
     }
 }
 
-/// Binds every address, all or none.
+/// Binds every address, all or none; one that is optional may be missing on this machine. If the
+/// second half of `localhost` has port 0, it takes the port that the first half was given.
 ///
 /// # Errors
-/// The first address that cannot be bound, named in the text, with the system's reason.
-pub async fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-        })?;
-        listeners.push(listener);
+/// The first address that cannot be bound, with the system's reason.
+pub async fn bind_all(addresses: &[ListenAddress]) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners: Vec<TcpListener> = Vec::with_capacity(addresses.len());
+    for listen in addresses {
+        let mut address = listen.address;
+        if listen.optional && address.port() == 0 {
+            let first = listeners.last().and_then(|listener| listener.local_addr().ok());
+            address.set_port(first.map_or(0, |first| first.port()));
+        }
+        match TcpListener::bind(address).await {
+            Ok(listener) => listeners.push(listener),
+            Err(source) if listen.optional && is_absent(&source) && !listeners.is_empty() => {
+                tracing::debug!(%address, error = %source, "this machine has no such address");
+            }
+            Err(source) => return Err(StartError::Bind { address, source }),
+        }
     }
     Ok(listeners)
+}
+
+/// The machine has no such address, or not this version of IP.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
 }
 
 /// Accepts for ever and hands each connection to `serve`, which must not block.

@@ -1,15 +1,17 @@
 //! The transport of the service: one port that speaks gRPC over HTTP/2 and REST over HTTP/1.1
 //! or HTTP/2, with every limit that keeps a hostile peer from holding on to it.
 //!
-//! It knows nothing of users and roles: it hands requests to a [`tower::Service`] and leaves
-//! dispatching by path and content type, authentication and the size of bodies to that. What it
-//! decides itself is only what must be decided before a request can be trusted to be one.
+//! Two halves. The transport, from `listener.rs` to `response.rs`, knows nothing of users and
+//! roles: it hands requests to a [`tower::Service`] and decides itself only what must be decided
+//! before a request can be trusted to be one. The assembly, `start.rs`, `front.rs` and `rpcs.rs`,
+//! opens what the settings name and puts the guard and the two APIs behind that service.
 
 mod body;
 mod chunked;
 mod connection;
 mod frames;
 mod framing;
+mod front;
 mod head;
 mod http1;
 mod http2;
@@ -20,13 +22,17 @@ mod panic;
 mod refusal;
 mod request;
 mod response;
+mod rpcs;
 mod shutdown;
 mod sniff;
 mod stall;
+mod start;
 
 pub use body::{BodyDeadline, BodyError, RequestBody};
+pub use front::Front;
 pub use limits::Limits;
-pub use listener::{Accept, bind};
+pub use listener::{Accept, bind_all};
 pub use request::PeerAddr;
 pub use response::{BoxError, Endless, ResponseBody};
 pub use shutdown::run;
+pub use start::{Server, StartError, open_store};

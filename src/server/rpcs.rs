@@ -50,9 +50,7 @@ impl Rpcs {
         let (reporter, health) = tonic_health::server::health_reporter();
         for service in ["", SERVICE_NAME] {
             // Whoever can connect finds the state loaded: serving means ready.
-            reporter
-                .set_service_status(service, tonic_health::ServingStatus::Serving)
-                .await;
+            reporter.set_service_status(service, tonic_health::ServingStatus::Serving).await;
         }
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -60,8 +58,7 @@ impl Rpcs {
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
         let services = Services {
-            milvus: MilvusServiceServer::new(milvus)
-                .max_decoding_message_size(max_message_bytes),
+            milvus: MilvusServiceServer::new(milvus).max_decoding_message_size(max_message_bytes),
             health: BoxCloneSyncService::new(health),
             reflection: BoxCloneSyncService::new(reflection().build_v1()?),
             reflection_alpha: BoxCloneSyncService::new(reflection().build_v1alpha()?),

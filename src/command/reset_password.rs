@@ -1,0 +1,88 @@
+//! `reset-password`: for the operator who has the data directory and nobody's password.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+
+use anyhow::{Context as _, bail, ensure};
+use milvus_rbac::config::cli::ResetPasswordFlags;
+use milvus_rbac::config::{Flags, StoreSetting};
+use milvus_rbac::credential::Password;
+use milvus_rbac::deployment::Deployment;
+use milvus_rbac::model::ROOT;
+use milvus_rbac::server::open_store;
+use milvus_rbac::telemetry;
+use zeroize::Zeroizing;
+
+use super::{Failure, configuration};
+
+/// Most that is read from standard input; no password is as long.
+const MAX_INPUT: u64 = 4096;
+
+pub(super) fn run(flags: &ResetPasswordFlags) -> Result<(), Failure> {
+    let loaded = configuration(&Flags::from(&flags.store))?;
+    let settings = &loaded.settings;
+    telemetry::init(settings.log_format)?;
+    let StoreSetting::Sled(path) = &settings.store else {
+        return Err(Failure::configuration(anyhow::anyhow!(
+            "`{}` keeps nothing between runs, so there is no password in it to reset; name the \
+             data directory with --store sled:PATH",
+            settings.store
+        )));
+    };
+    // Opening would create it, and a typing mistake would look like success.
+    if !path.is_dir() {
+        return Err(anyhow::anyhow!("there is no data directory at {}", path.display()).into());
+    }
+    // Opened before the question, so that nobody types a password for nothing.
+    let deployment = Deployment::open(open_store(settings)?, settings)?;
+    let outcome = reset(&deployment, &flags.user);
+    deployment.close()?;
+    outcome?;
+    writeln!(std::io::stdout(), "the password of {} has been set", flags.user.trim())?;
+    Ok(())
+}
+
+fn reset(deployment: &Deployment, user: &str) -> anyhow::Result<()> {
+    let known = deployment.admin().snapshots().read().user(user.trim()).is_some();
+    ensure!(
+        known || user.trim() == ROOT,
+        "there is no user `{}` in this store; only root is made when it is missing",
+        user.trim()
+    );
+    let password = read_password(user.trim())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
+    runtime.block_on(async {
+        // A store that lost its root may have lost its roles, too.
+        deployment.admin().bootstrap(None).await?;
+        deployment.admin().reset_password(user, &password).await
+    })?;
+    Ok(())
+}
+
+/// From a prompt without echo, twice, or from standard input up to the end of its first line.
+fn read_password(user: &str) -> anyhow::Result<Password> {
+    if std::io::stdin().is_terminal() {
+        let first = Zeroizing::new(
+            rpassword::prompt_password(format!("New password of {user}: "))
+                .context("cannot read the password")?,
+        );
+        let second = Zeroizing::new(
+            rpassword::prompt_password("Once more: ").context("cannot read the password")?,
+        );
+        ensure!(first == second, "the two passwords differ; nothing was changed");
+        return Ok(Password::from(first.as_bytes().to_vec()));
+    }
+    let mut input = Zeroizing::new(Vec::new());
+    std::io::stdin()
+        .take(MAX_INPUT)
+        .read_to_end(&mut input)
+        .context("cannot read the password from standard input")?;
+    let line = input.strip_suffix(b"\n").unwrap_or(&input);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        bail!("standard input holds no password; nothing was changed");
+    }
+    Ok(Password::from(line.to_vec()))
+}
