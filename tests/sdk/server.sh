@@ -19,6 +19,9 @@ PORT=19530
 READY_WITHIN_SECONDS=20
 STOPPED_WITHIN_SECONDS=20
 
+# The clients talk to this machine, whatever proxy its environment names for others.
+export no_proxy="localhost,127.0.0.1,::1" NO_PROXY="localhost,127.0.0.1,::1"
+
 SERVER_PID=""
 SERVER_DIR=""
 
