@@ -26,7 +26,7 @@ SERVER_PID=""
 SERVER_DIR=""
 
 server_binary() {
-    echo "${MILVUS_RBAC_BIN:-$REPO_DIR/target/release/milvus-rbac}"
+    echo "${MILVUS_RBAC_BIN:-${CARGO_TARGET_DIR:-$REPO_DIR/target}/release/milvus-rbac}"
 }
 
 # True if anything answers on the port, over IPv4 or IPv6: `localhost` may be
