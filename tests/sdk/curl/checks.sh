@@ -15,6 +15,7 @@ BODY=""
 # status, headers and body of the answer.
 curl() {
     : >"$ANSWER_DIR/body"
+    : >"$ANSWER_DIR/headers"
     read -r STATUS VERSION < <(
         command curl --silent --show-error --max-time 30 "$HTTP_FLAG" \
             --output "$ANSWER_DIR/body" --dump-header "$ANSWER_DIR/headers" \
@@ -67,11 +68,12 @@ header() {
     tr -d '\r' <"$ANSWER_DIR/headers" | sed -n "s/^$1: //Ip" | head -n 1
 }
 
-# has_header WHAT NAME VALUE: exactly this value; an empty one means no such header.
+# has_header WHAT NAME VALUE: exactly this value; an empty one means no such header,
+# in an answer that did come.
 has_header() {
     local seen
     seen="$(header "$2")"
-    if [ "$seen" = "$3" ]; then
+    if [ -s "$ANSWER_DIR/headers" ] && [ "$seen" = "$3" ]; then
         echo "ok $1"
     else
         echo "FAILED $1: $2 is \"$seen\""
