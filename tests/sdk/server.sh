@@ -24,6 +24,7 @@ export no_proxy="localhost,127.0.0.1,::1" NO_PROXY="localhost,127.0.0.1,::1"
 
 SERVER_PID=""
 SERVER_DIR=""
+CHECKS_FILE=""
 
 server_binary() {
     echo "${MILVUS_RBAC_BIN:-${CARGO_TARGET_DIR:-$REPO_DIR/target}/release/milvus-rbac}"
@@ -47,7 +48,7 @@ start_server() {
         return 1
     fi
     SERVER_DIR="$(mktemp -d "${TMPDIR:-/tmp}/milvus-rbac-sdk.XXXXXX")"
-    trap 'stop_server >/dev/null' EXIT
+    trap 'stop_server >/dev/null; rm -f "$CHECKS_FILE"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
     : >"$SERVER_DIR/stdout"
@@ -106,7 +107,7 @@ stop_server() {
 }
 
 run_suite() {
-    local name="$1" lines code passed failed
+    local name="$1" code passed failed
     shift
     echo "== $name"
     if ! start_server; then
@@ -114,26 +115,26 @@ run_suite() {
         echo "suite $name: 0 passed, 1 failed"
         return 1
     fi
-    lines="$(mktemp "${TMPDIR:-/tmp}/milvus-rbac-checks.XXXXXX")"
-    "$@" 2>&1 | tee "$lines"
+    CHECKS_FILE="$(mktemp "${TMPDIR:-/tmp}/milvus-rbac-checks.XXXXXX")"
+    "$@" 2>&1 | tee "$CHECKS_FILE"
     code="${PIPESTATUS[0]}"
     if [ "$code" -ne 0 ]; then
-        echo "FAILED the suite comes to its end (it ended with exit code $code)" | tee -a "$lines"
+        echo "FAILED the suite comes to its end (it ended with exit code $code)" | tee -a "$CHECKS_FILE"
     fi
-    if ! grep -q '^ok ' "$lines"; then
-        echo "FAILED the suite checks something" | tee -a "$lines"
+    if ! grep -q '^ok ' "$CHECKS_FILE"; then
+        echo "FAILED the suite checks something" | tee -a "$CHECKS_FILE"
     fi
-    if grep -q '^FAILED ' "$lines"; then
+    if grep -q '^FAILED ' "$CHECKS_FILE"; then
         print_server_log
     fi
     if stop_server; then
-        echo "ok the server stops with exit code 0 on SIGTERM" | tee -a "$lines"
+        echo "ok the server stops with exit code 0 on SIGTERM" | tee -a "$CHECKS_FILE"
     else
-        echo "FAILED the server stops with exit code 0 on SIGTERM" | tee -a "$lines"
+        echo "FAILED the server stops with exit code 0 on SIGTERM" | tee -a "$CHECKS_FILE"
     fi
-    passed="$(grep -c '^ok ' "$lines")"
-    failed="$(grep -c '^FAILED ' "$lines")"
-    rm -f "$lines"
+    passed="$(grep -c '^ok ' "$CHECKS_FILE")"
+    failed="$(grep -c '^FAILED ' "$CHECKS_FILE")"
+    rm -f "$CHECKS_FILE"
     echo "suite $name: $passed passed, $failed failed"
     [ "$failed" -eq 0 ]
 }
