@@ -1,0 +1,7 @@
+// The Go client against a fresh server: the page's snippets, then the error cases.
+package main
+
+func main() {
+	page()
+	errorCases()
+}
