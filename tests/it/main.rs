@@ -8,6 +8,8 @@
 )]
 
 mod config;
+mod page;
 mod sled_faults;
 mod store_contract;
+mod support;
 mod transport;
