@@ -134,9 +134,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> StrictIo<T> {
             // Idle connections keep no buffer.
             self.held = BytesMut::new();
         }
-        if !self.framer.in_head() || self.held.is_empty() {
-            self.deadline = None;
-        }
+        // What is left is another head or a body, with a time of its own.
+        self.deadline = None;
     }
 
     fn refuse(&mut self, status: StatusCode) {

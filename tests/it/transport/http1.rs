@@ -93,11 +93,12 @@ async fn an_upgrade_to_h2c_is_ignored() {
     let toy = Toy::start(Limits::default()).await;
     let mut raw = toy.connect().await;
     raw.send(
-        "GET /hello HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\n\
-         upgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\n\
+         upgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\
+         content-length: 4\r\n\r\nbody",
     )
     .await;
-    assert!(raw.until("hello").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(raw.until("body").await.starts_with("HTTP/1.1 200 OK\r\n"));
     let answer = finished(&mut raw).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
@@ -287,6 +288,20 @@ async fn a_panic_is_a_500_and_the_connection_lives() {
     assert!(answer.contains("content-type: application/json; charset=utf-8\r\n"), "{answer}");
     raw.send(GET).await;
     raw.until("hello").await;
+}
+
+#[test]
+fn a_panic_says_nothing_of_the_request() {
+    // The test above, in a process of its own whose output can be read.
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["transport::http1::a_panic_is_a_500_and_the_connection_lives"])
+        .args(["--exact", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(!text.contains("secret-in-a-panic"), "{text}");
 }
 
 #[tokio::test]
