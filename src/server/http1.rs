@@ -42,7 +42,8 @@ const SLACK: usize = 1024;
 #[derive(Debug, Default)]
 struct Verdict(OnceLock<(u64, StatusCode)>);
 
-/// Serves one connection to its end, gracefully once `closing`; `deadline` is when the first head must be complete.
+/// Serves one connection to its end, gracefully once shutdown begins; the first head must be
+/// complete at `deadline`.
 pub(crate) async fn serve<T, S>(
     io: T,
     prefix: Bytes,

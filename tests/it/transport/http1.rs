@@ -234,7 +234,7 @@ async fn a_refused_client_that_is_still_sending_is_not_reset() {
     assert_eq!(raw.rest().await, "", "the server has closed its side");
     for _ in 0..10 {
         // Fails on a connection that was reset.
-        raw.send([b'a'; 64 * 1024]).await;
+        raw.send(vec![b'a'; 64 * 1024]).await;
         tokio::task::yield_now().await;
     }
 }
