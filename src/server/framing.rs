@@ -128,6 +128,7 @@ fn after_length(left: u64) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn pipelined_requests_are_cut_where_they_end() {
@@ -167,5 +168,69 @@ mod tests {
         let head = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
         assert_eq!(framer.step(head), Step::Pass(head.len()));
         assert_eq!(framer.step(b"zz"), Step::Broken);
+    }
+
+    /// What goes on, and how it ends, when the bytes arrive in pieces of these lengths.
+    fn framed(bytes: &[u8], pieces: &[usize]) -> (Vec<u8>, Option<Step>) {
+        let mut framer = Framer::new(64);
+        let (mut held, mut passed, mut rest) = (Vec::new(), Vec::new(), bytes);
+        let mut pieces = pieces.iter().cycle();
+        loop {
+            match framer.step(&held) {
+                Step::Pass(count) => passed.extend(held.drain(..count)),
+                Step::Skip(count) => drop(held.drain(..count)),
+                Step::NeedMore if rest.is_empty() => return (passed, None),
+                Step::NeedMore => {
+                    let (piece, after) = rest.split_at((*pieces.next().unwrap()).min(rest.len()));
+                    held.extend_from_slice(piece);
+                    rest = after;
+                }
+                over => return (passed, Some(over)),
+            }
+        }
+    }
+
+    /// Pieces of requests, good and bad, in any order.
+    fn wire() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            prop::sample::select(
+                &[
+                    "GET / HTTP/1.1\r\n",
+                    "POST /a HTTP/1.1\r\n",
+                    "host: x\r\n",
+                    "\r\n",
+                    "\n",
+                    "0\r\n",
+                    "content-length: 3\r\n",
+                    "transfer-encoding: chunked\r\n",
+                    "3\r\nabc\r\n",
+                    "abc",
+                    "0\r\n\r\n",
+                    "GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+                    "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n",
+                ][..]
+            )
+            .prop_map(|text| text.as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 0..4),
+        ];
+        prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn how_the_bytes_are_cut_changes_nothing(
+            bytes in wire(),
+            pieces in prop::collection::vec(1_usize..9, 1..5),
+        ) {
+            let (whole, whole_end) = framed(&bytes, &[usize::MAX]);
+            let (cut, cut_end) = framed(&bytes, &pieces);
+            // A broken body may show its good part first or not; nothing else may differ.
+            if whole_end == Some(Step::Broken) {
+                prop_assert!(cut.starts_with(&whole));
+            } else {
+                prop_assert_eq!(whole, cut);
+            }
+            prop_assert_eq!(whole_end, cut_end);
+        }
     }
 }

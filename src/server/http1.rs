@@ -42,7 +42,8 @@ const SLACK: usize = 1024;
 #[derive(Debug, Default)]
 struct Verdict(OnceLock<(u64, StatusCode)>);
 
-/// Serves one connection to its end, gracefully once `closing`; `deadline` is when the first head must be complete.
+/// Serves one connection to its end, gracefully once shutdown begins; the first head must be
+/// complete at `deadline`.
 pub(crate) async fn serve<T, S>(
     io: T,
     prefix: Bytes,
@@ -134,9 +135,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> StrictIo<T> {
             // Idle connections keep no buffer.
             self.held = BytesMut::new();
         }
-        if !self.framer.in_head() || self.held.is_empty() {
-            self.deadline = None;
-        }
+        // What is left is another head or a body, with a time of its own.
+        self.deadline = None;
     }
 
     fn refuse(&mut self, status: StatusCode) {

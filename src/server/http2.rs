@@ -40,7 +40,8 @@ where
     }
 }
 
-/// Serves one connection to its end, gracefully once `closing`; `deadline` is when the first SETTINGS must be complete.
+/// Serves one connection to its end, gracefully once shutdown begins; the first SETTINGS must be
+/// complete at `deadline`.
 pub(crate) async fn serve<T, S>(
     io: T,
     prefix: Bytes,

@@ -44,9 +44,11 @@ pub struct Limits {
     /// above it ends the connection.
     pub h2_max_header_list: u32,
     /// Streams that a peer may open and reset before we have looked at them; more ends the
-    /// connection (the "rapid reset" attack).
+    /// connection (the "rapid reset" attack). A client that gives up on all its calls at once
+    /// must not be taken for one.
     pub h2_max_pending_accept_reset_streams: usize,
     /// Streams that we may have to reset because of a peer's mistakes; more ends the connection.
+    /// They are counted over its whole life, which may be months.
     pub h2_max_local_error_reset_streams: usize,
     /// Bytes of answers that HTTP/2 buffers for one stream.
     pub h2_max_send_buffer: usize,
@@ -70,8 +72,8 @@ impl Default for Limits {
             h2_connection_window: 4 * 1024 * 1024,
             h2_max_frame_size: 16 * 1024,
             h2_max_header_list: (1024 + 64) * 1024,
-            h2_max_pending_accept_reset_streams: 20,
-            h2_max_local_error_reset_streams: 256,
+            h2_max_pending_accept_reset_streams: 100,
+            h2_max_local_error_reset_streams: 1024,
             h2_max_send_buffer: 400 * 1024,
             h2_keepalive_interval: Duration::from_secs(60),
             h2_keepalive_timeout: Duration::from_secs(10),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use milvus_rbac::server::Limits;
 
-use super::toy::{Raw, Toy, short};
+use super::toy::{BIG, Raw, Toy, short};
 
 const GET: &str = "GET /hello HTTP/1.1\r\nhost: x\r\n\r\n";
 const LAST: &str = "GET /last HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -93,11 +93,12 @@ async fn an_upgrade_to_h2c_is_ignored() {
     let toy = Toy::start(Limits::default()).await;
     let mut raw = toy.connect().await;
     raw.send(
-        "GET /hello HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\n\
-         upgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\n\
+         upgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\
+         content-length: 4\r\n\r\nbody",
     )
     .await;
-    assert!(raw.until("hello").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(raw.until("body").await.starts_with("HTTP/1.1 200 OK\r\n"));
     let answer = finished(&mut raw).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 }
@@ -117,9 +118,13 @@ async fn a_client_that_waits_for_100_gets_it() {
 async fn a_client_that_closes_its_side_still_reads_the_answer() {
     let toy = Toy::start(Limits::default()).await;
     let mut raw = toy.connect().await;
-    raw.send(GET).await;
+    raw.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
     raw.close_write().await;
-    assert!(raw.rest().await.ends_with("hello"));
+    toy.reached("/slow").await;
+    // Time for the server to notice the end of input, were it to mind.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    toy.shared.release.notify_waiters();
+    assert!(raw.rest().await.ends_with("released"));
 }
 
 #[tokio::test]
@@ -221,6 +226,20 @@ async fn a_head_that_is_too_large_is_431_and_the_answer_arrives() {
 }
 
 #[tokio::test]
+async fn a_refused_client_that_is_still_sending_is_not_reset() {
+    let toy = Toy::start(Limits::default()).await;
+    let mut raw = toy.connect().await;
+    raw.send(format!("GET / HTTP/1.1\r\nhost: x\r\na: {}", "a".repeat(33 * 1024))).await;
+    raw.until("\r\n\r\n").await;
+    assert_eq!(raw.rest().await, "", "the server has closed its side");
+    for _ in 0..10 {
+        // Fails on a connection that was reset.
+        raw.send(vec![b'a'; 64 * 1024]).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn heads_that_do_not_come_to_an_end_are_not_waited_for() {
     let toy = Toy::start(short()).await;
     for start in ["", "P", "PRI * HTTP/2.0\r\n\r\nSM", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\n"]
@@ -237,6 +256,22 @@ async fn heads_that_do_not_come_to_an_end_are_not_waited_for() {
     raw.until("hello").await;
     raw.send("GET / HTTP").await;
     assert_eq!(raw.rest().await, "");
+}
+
+#[tokio::test]
+async fn many_half_sent_prefaces_keep_nobody_out_and_leave_nothing() {
+    let toy = Toy::start(short()).await;
+    let mut halves = Vec::new();
+    for _ in 0..200 {
+        let mut raw = toy.connect().await;
+        raw.send("PRI * HTTP/2.0\r\n").await;
+        halves.push(raw);
+    }
+    let mut raw = toy.connect().await;
+    assert!(finished(&mut raw).await.ends_with("hello"));
+    for mut half in halves {
+        assert_eq!(half.rest().await, "");
+    }
 }
 
 #[tokio::test]
@@ -278,6 +313,22 @@ async fn a_body_that_never_ends_is_cut() {
 }
 
 #[tokio::test]
+async fn a_peer_that_does_not_read_is_hung_up_on() {
+    let limits = Limits { write_timeout: Duration::from_millis(300), ..Limits::default() };
+    let toy = Toy::start(limits).await;
+    let mut raw = toy.connect().await;
+    raw.send("GET /big HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    toy.reached("/big").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let got = raw.rest_bytes().await.len();
+    assert!(got < BIG, "{got}");
+    // Whereas one that reads gets it all, however long that takes.
+    let mut raw = toy.connect().await;
+    raw.send("GET /big HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(raw.rest_bytes().await.len() > BIG);
+}
+
+#[tokio::test]
 async fn a_panic_is_a_500_and_the_connection_lives() {
     let toy = Toy::start(Limits::default()).await;
     let mut raw = toy.connect().await;
@@ -287,6 +338,20 @@ async fn a_panic_is_a_500_and_the_connection_lives() {
     assert!(answer.contains("content-type: application/json; charset=utf-8\r\n"), "{answer}");
     raw.send(GET).await;
     raw.until("hello").await;
+}
+
+#[test]
+fn a_panic_says_nothing_of_the_request() {
+    // The test above, in a process of its own whose output can be read.
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["transport::http1::a_panic_is_a_500_and_the_connection_lives"])
+        .args(["--exact", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(!text.contains("secret-in-a-panic"), "{text}");
 }
 
 #[tokio::test]

@@ -35,6 +35,41 @@ async fn accepting_goes_on_after_errors() {
     raw.until("hello").await;
 }
 
+#[test]
+fn a_full_descriptor_table_is_survived() {
+    let output = std::process::Command::new("sh")
+        .args(["-c", r#"ulimit -n 64 && exec "$0" "$@""#])
+        .arg(std::env::current_exe().unwrap())
+        .args(["transport::stopping::with_few_descriptors", "--exact", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, in a process whose descriptors are few"]
+async fn with_few_descriptors() {
+    let toy = Toy::start(Limits::default()).await;
+    let mut clients = Vec::new();
+    // Nothing is awaited here, so the server accepts none before there is no descriptor left.
+    let error = loop {
+        match std::net::TcpStream::connect(toy.address) {
+            Ok(client) => clients.push(client),
+            Err(error) => break error,
+        }
+        assert!(clients.len() < 64, "the limit is not in force");
+    };
+    assert_eq!(error.raw_os_error(), Some(24), "{error}");
+    // The server tries and fails, more than once.
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    drop(clients);
+    let mut raw = toy.connect().await;
+    raw.send(GET).await;
+    raw.until("hello").await;
+}
+
 #[tokio::test]
 async fn an_address_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -22,6 +22,9 @@ use tokio::task::JoinHandle;
 /// Longer than anything here takes; reaching it fails the test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// More than the kernel buffers between two sockets.
+pub(crate) const BIG: usize = 64 * 1024 * 1024;
+
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Limits short enough to be waited for.
@@ -197,6 +200,7 @@ async fn handle(request: Request<RequestBody>, shared: Arc<Shared>) -> Response<
             shared.release.notified().await;
             text("released")
         }
+        "/big" => text(vec![b'a'; BIG]),
         "/panic" => panic!("secret-in-a-panic"),
         "/panic-body" => {
             let frames = stream::iter(["first", "boom"]).map(|frame| {
