@@ -141,7 +141,7 @@ impl Grpc {
         Ok(results.into_iter().map(|result| result.role.unwrap().name).collect())
     }
 
-    /// One user as SelectUser shows it, or nothing.
+    /// One user as `SelectUser` shows it, or nothing.
     pub(crate) async fn select_user(&self, name: &str) -> Result<Option<pb::UserResult>, Status> {
         let request = pb::SelectUserRequest {
             base: None,

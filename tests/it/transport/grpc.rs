@@ -1,9 +1,8 @@
 //! A real gRPC client against a real tonic service on this transport, the standard health
 //! service, streams included.
 
-use std::net::SocketAddr;
-
 use milvus_rbac::server::{self, Endless, Limits, RequestBody};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::Code;
 use tonic::transport::Endpoint;
@@ -16,7 +15,7 @@ use super::toy::within;
 
 #[tokio::test]
 async fn a_grpc_client_calls_watches_and_is_told_of_shutdown() {
-    let listeners = server::bind(&[SocketAddr::from(([127, 0, 0, 1], 0))]).await.unwrap();
+    let listeners = vec![TcpListener::bind(("127.0.0.1", 0)).await.unwrap()];
     let address = listeners[0].local_addr().unwrap();
     let (reporter, health) = tonic_health::server::health_reporter();
     let mark = |mut response: http::Response<_>| {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
+use milvus_rbac::config::ListenAddress;
 use milvus_rbac::server::Limits;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -74,8 +75,8 @@ async fn with_few_descriptors() {
 async fn an_address_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
-    let error = milvus_rbac::server::bind(&[address]).await.unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    let listen = ListenAddress { address, optional: false };
+    let error = milvus_rbac::server::bind_all(&[listen]).await.unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }
 

@@ -54,10 +54,9 @@ pub(crate) struct Toy {
 
 impl Toy {
     pub(crate) async fn start(limits: Limits) -> Self {
-        let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listeners = server::bind(&[local]).await.unwrap();
-        let address = listeners[0].local_addr().unwrap();
-        Self::start_on(listeners, address, limits)
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self::start_on(vec![listener], address, limits)
     }
 
     pub(crate) fn start_on<L: Accept>(
