@@ -27,7 +27,7 @@ SERVER_DIR=""
 CHECKS_FILE=""
 
 server_binary() {
-    echo "${MILVUS_RBAC_BIN:-${CARGO_TARGET_DIR:-$REPO_DIR/target}/release/milvus-rbac}"
+    echo "${SERVER_BINARY:-${CARGO_TARGET_DIR:-$REPO_DIR/target}/release/milvus-rbac}"
 }
 
 # True if anything answers on the port, over IPv4 or IPv6: `localhost` may be
@@ -40,7 +40,7 @@ start_server() {
     local binary deadline
     binary="$(server_binary)"
     if [ ! -x "$binary" ]; then
-        echo "no server binary at $binary: run \`cargo build --release\` or set MILVUS_RBAC_BIN" >&2
+        echo "no server binary at $binary: run \`cargo build --release\` or set SERVER_BINARY" >&2
         return 1
     fi
     if port_in_use; then
