@@ -17,10 +17,8 @@ type Error = Box<dyn std::error::Error>;
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let directory = std::env::temp_dir().join(format!("milvus-rbac-{}", std::process::id()));
-    let options = SledOptions {
-        accept_data_loss: false,
-        created_unix_ms: SystemClock.unix_millis(),
-    };
+    let options =
+        SledOptions { accept_data_loss: false, created_unix_ms: SystemClock.unix_millis() };
     let store = SledStore::open(&directory, options)?;
     let deployment = Deployment::open(Box::new(store), &Settings::default())?;
 

@@ -1,20 +1,27 @@
-//! Users and roles for any Milvus-protocol deployment.
+#![doc = include_str!("../README.md")]
+
+// In reading order: from what things are to who puts them together.
+pub mod clock;
+pub mod model;
+pub mod snapshot;
+
+pub mod policy;
+
+pub mod credential;
+
+pub mod store;
+pub mod writer;
 
 pub mod admin;
-pub mod api;
 pub mod authorizer;
-pub mod clock;
-pub mod config;
-pub mod credential;
-pub mod deployment;
+
+pub mod api;
 pub mod grpc;
 pub mod layer;
-pub mod model;
-pub mod policy;
 pub mod proto;
 pub mod rest;
+
+pub mod config;
+pub mod deployment;
 pub mod server;
-pub mod snapshot;
-pub mod store;
 pub mod telemetry;
-pub mod writer;
