@@ -59,7 +59,7 @@ impl Admin {
             None => "operate user role",
         };
         let target = format!("{} to {role}", user.trim());
-        let trace = Trace { caller, operation, target: &target };
+        let trace = Trace { pace: &self.pace, caller, operation, target: &target };
         trace.finish(self.try_operate_user_role(user, role, membership).await)
     }
 

@@ -26,6 +26,7 @@ pub use users::{NewUser, UserUpdate};
 use std::sync::Arc;
 
 use crate::credential::Verifier;
+use crate::log_pace::LogPace;
 use crate::snapshot::SnapshotCell;
 use crate::writer::{Done, SubmitError, Writer};
 
@@ -36,6 +37,7 @@ pub struct Admin {
     snapshots: Arc<SnapshotCell>,
     verifier: Arc<Verifier>,
     rules: Arc<AdminRules>,
+    pace: Arc<LogPace>,
 }
 
 impl Admin {
@@ -47,7 +49,7 @@ impl Admin {
         verifier: Arc<Verifier>,
         rules: AdminRules,
     ) -> Self {
-        Self { writer, snapshots, verifier, rules: Arc::new(rules) }
+        Self { writer, snapshots, verifier, rules: Arc::new(rules), pace: Arc::default() }
     }
 
     /// The current state.

@@ -19,7 +19,7 @@ impl Admin {
         name: &str,
         description: &str,
     ) -> Result<(), AdminError> {
-        let trace = Trace { caller, operation: "create role", target: name };
+        let trace = Trace { pace: &self.pace, caller, operation: "create role", target: name };
         trace.finish(self.try_create_role(name, description).await)
     }
 
@@ -55,7 +55,7 @@ impl Admin {
         name: &str,
         description: &str,
     ) -> Result<(), AdminError> {
-        let trace = Trace { caller, operation: "alter role", target: name };
+        let trace = Trace { pace: &self.pace, caller, operation: "alter role", target: name };
         trace.finish(self.try_alter_role(name, description).await)
     }
 
@@ -84,7 +84,7 @@ impl Admin {
         name: &str,
         force: bool,
     ) -> Result<(), AdminError> {
-        let trace = Trace { caller, operation: "drop role", target: name };
+        let trace = Trace { pace: &self.pace, caller, operation: "drop role", target: name };
         trace.finish(self.try_drop_role(name, force).await)
     }
 

@@ -1,6 +1,7 @@
 //! The line that every change leaves in the log: who, from where, what, on what, and how it ended.
 
 use crate::credential::Caller;
+use crate::log_pace::LogPace;
 use crate::model::Revision;
 use crate::writer::Done;
 
@@ -8,6 +9,7 @@ use super::AdminError;
 
 /// A change that is being made, for its line in the log.
 pub(super) struct Trace<'a> {
+    pub(super) pace: &'a LogPace,
     pub(super) caller: &'a Caller,
     pub(super) operation: &'static str,
     /// What it is about. Client text: logged escaped.
@@ -30,13 +32,15 @@ impl Trace<'_> {
         }
     }
 
-    /// Logs a refusal.
-    pub(super) fn refused(&self, error: &AdminError) {
-        tracing::info!(
-            caller = ?self.caller.name(), peer = %self.caller.peer(),
-            operation = self.operation, target = ?self.target, outcome = "refused",
-            reason = ?error.to_string(), "change"
-        );
+    /// Logs a refusal. These can be had without any right, so they are kept few.
+    fn refused(&self, error: &AdminError) {
+        if let Some(suppressed) = self.pace.admit() {
+            tracing::info!(
+                caller = ?self.caller.name(), peer = %self.caller.peer(),
+                operation = self.operation, target = ?self.target, outcome = "refused",
+                reason = ?error.to_string(), suppressed, "change"
+            );
+        }
     }
 
     fn line(&self, outcome: &'static str, revision: Option<Revision>) {

@@ -40,7 +40,7 @@ impl Admin {
     /// the change was not acknowledged.
     pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<(), AdminError> {
         let target = new.name.trim().to_owned();
-        let trace = Trace { caller, operation: "create user", target: &target };
+        let trace = Trace { pace: &self.pace, caller, operation: "create user", target: &target };
         trace.finish(self.try_create_user(caller, new).await)
     }
 
@@ -99,7 +99,7 @@ impl Admin {
     /// the change was not acknowledged.
     pub async fn update_user(&self, caller: &Caller, update: UserUpdate) -> Result<(), AdminError> {
         let target = update.name.trim().to_owned();
-        let trace = Trace { caller, operation: "update user", target: &target };
+        let trace = Trace { pace: &self.pace, caller, operation: "update user", target: &target };
         trace.finish(self.try_update_user(caller, update).await)
     }
 
@@ -201,7 +201,7 @@ impl Admin {
     /// `root`, an empty name, or the change was not acknowledged.
     pub async fn delete_user(&self, caller: &Caller, name: &str) -> Result<(), AdminError> {
         let name = name.trim();
-        let trace = Trace { caller, operation: "delete user", target: name };
+        let trace = Trace { pace: &self.pace, caller, operation: "delete user", target: name };
         trace.finish(self.try_delete_user(name).await)
     }
 

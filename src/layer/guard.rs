@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use super::Target;
-use super::refusals::Refusals;
 use crate::api::denial_text;
 use crate::authorizer::Authorizer;
-use crate::clock::Clock;
 use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer};
+use crate::log_pace::LogPace;
 use crate::model::DEFAULT_DATABASE;
 use crate::policy::{Decision, Permit, Requirement};
 
@@ -30,15 +29,14 @@ impl Default for GuardLimits {
 pub struct Guard {
     authorizer: Authorizer,
     limits: GuardLimits,
-    clock: Arc<dyn Clock>,
-    refusals: Arc<Refusals>,
+    pace: Arc<LogPace>,
 }
 
 impl Guard {
     /// A guard around this authorizer.
     #[must_use]
-    pub fn new(authorizer: Authorizer, limits: GuardLimits, clock: Arc<dyn Clock>) -> Self {
-        Self { authorizer, limits, clock, refusals: Arc::default() }
+    pub fn new(authorizer: Authorizer, limits: GuardLimits) -> Self {
+        Self { authorizer, limits, pace: Arc::default() }
     }
 
     /// The limits in force.
@@ -66,7 +64,7 @@ impl Guard {
         let user = login.as_ref().ok().map(|login| login.user_bytes().to_vec());
         let outcome = self.authorizer.authenticate(login, peer).await;
         if let Err(error) = &outcome
-            && let Some(suppressed) = self.refusals.admit(self.clock.as_ref())
+            && let Some(suppressed) = self.pace.admit()
         {
             let user = user.map(|user| String::from_utf8_lossy(&user).into_owned());
             tracing::info!(
@@ -97,7 +95,7 @@ impl Guard {
             Decision::Deny(denial) => denial,
         };
         let name = caller.map_or("", Caller::name);
-        if let Some(suppressed) = self.refusals.admit(self.clock.as_ref()) {
+        if let Some(suppressed) = self.pace.admit() {
             let peer = caller.map_or(Peer::LOCAL, Caller::peer);
             tracing::info!(
                 caller = ?name, %peer, rpc = requirement.method, ?database,

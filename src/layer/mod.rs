@@ -15,7 +15,6 @@
 
 mod guard;
 mod message;
-mod refusals;
 mod rejection;
 mod service;
 mod target;

@@ -115,11 +115,7 @@ impl Server {
         prepare(settings, &deployment).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let max_message_bytes = settings.transport.max_request_bytes;
-        let guard = Guard::new(
-            deployment.authorizer().clone(),
-            GuardLimits { max_message_bytes },
-            Arc::clone(&clock),
-        );
+        let guard = Guard::new(deployment.authorizer().clone(), GuardLimits { max_message_bytes });
         let admin = deployment.admin().clone();
         let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock));
         let rpcs = Rpcs::new(rpcs, max_message_bytes).await?;
