@@ -13,3 +13,4 @@ mod sled_faults;
 mod store_contract;
 mod support;
 mod transport;
+mod users;
