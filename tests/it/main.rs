@@ -8,6 +8,7 @@
 )]
 
 mod config;
+mod membership;
 mod page;
 mod roles;
 mod sled_faults;
