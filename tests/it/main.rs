@@ -8,6 +8,7 @@
 )]
 
 mod config;
+mod grants;
 mod membership;
 mod page;
 mod roles;
