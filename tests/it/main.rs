@@ -12,6 +12,7 @@ mod grants;
 mod membership;
 mod page;
 mod roles;
+mod server_info;
 mod sled_faults;
 mod store_contract;
 mod support;
