@@ -11,6 +11,7 @@ mod config;
 mod grants;
 mod membership;
 mod page;
+mod requirements;
 mod roles;
 mod server_info;
 mod sled_faults;
