@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod authentication;
 mod config;
 mod grants;
 mod membership;
