@@ -8,6 +8,7 @@
 )]
 
 mod authentication;
+mod bad_input;
 mod config;
 mod grants;
 mod membership;

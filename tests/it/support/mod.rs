@@ -12,4 +12,4 @@ pub(crate) use process::{Process, binary};
 pub(crate) use rest::{Rest, RestAnswer};
 pub(crate) use server::{ROOT, TestServer, settings};
 pub(crate) use status::{failure, input_error, success};
-pub(crate) use wire::{Wire, framed, milvus_path};
+pub(crate) use wire::{Wire, WireAnswer, framed, milvus_path};
