@@ -1,6 +1,7 @@
 //! Who is calling and what comes of it: the header, the order of the guard's steps, what is open
 //! without a login, and the settings that change this.
 
+mod grid;
 mod header;
 mod open;
 mod order;
