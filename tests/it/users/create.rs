@@ -170,6 +170,26 @@ async fn a_duplicate_is_reported_before_the_quota_and_root_counts() {
 }
 
 #[tokio::test]
+async fn of_many_at_once_only_one_makes_a_user_and_the_quota_holds() {
+    let mut few = settings(Compat::Milvus);
+    few.limits.max_users = 10;
+    let server = TestServer::with(few).await;
+    let root = server.grpc(ROOT).await;
+    let password = encoded(GOOD);
+    let same = (0..20).map(|_| create(&root, "ann", &password, None));
+    let answers = futures_util::future::join_all(same).await;
+    assert_eq!(answers.iter().filter(|status| status.code == 0).count(), 1);
+    assert_eq!(answers.iter().filter(|status| status.code == 1100).count(), 19);
+
+    let names: Vec<_> = (0..20).map(|index| format!("user{index}")).collect();
+    let each = names.iter().map(|name| create(&root, name, &password, None));
+    let answers = futures_util::future::join_all(each).await;
+    assert_eq!(answers.iter().filter(|status| status.code == 0).count(), 8);
+    assert_eq!(answers.iter().filter(|status| status.code == 9).count(), 12);
+    assert_eq!(root.list_users().await.unwrap().len(), 10);
+}
+
+#[tokio::test]
 async fn as_documented_there_is_no_limit_on_users() {
     let server = TestServer::start().await;
     let root = server.grpc(ROOT).await;

@@ -35,6 +35,29 @@ async fn a_changed_password_counts_from_the_next_call_on_of_an_open_connection()
 }
 
 #[tokio::test]
+async fn of_many_changes_of_one_password_at_once_one_wins() {
+    let server = TestServer::start().await;
+    let root = server.grpc(ROOT).await;
+    created(&root, "ann").await;
+    let news: Vec<_> = (0..10).map(|index| format!("N3wP@ssword{index}")).collect();
+    let changes = news.iter().map(|new| root.update_password("ann", GOOD, new));
+    let answers = futures_util::future::join_all(changes).await;
+    let mut winners = Vec::new();
+    for (new, answer) in news.iter().zip(answers) {
+        let answer = answer.unwrap();
+        if answer == success() {
+            winners.push(new);
+        } else {
+            let reason = "old password not correct for ann: not authenticated";
+            assert_eq!(answer, input_error(1400, 1, reason));
+        }
+        let in_force = server.grpc(("ann", new)).await.logs_in().await;
+        assert_eq!(in_force, winners.last() == Some(&new));
+    }
+    assert_eq!(winners.len(), 1);
+}
+
+#[tokio::test]
 async fn a_password_of_72_bytes_counts_to_its_last_byte() {
     for server in [TestServer::start().await, TestServer::milvus().await] {
         let root = server.grpc(ROOT).await;
