@@ -7,9 +7,17 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod authentication;
+mod bad_input;
 mod config;
+mod grants;
+mod membership;
 mod page;
+mod requirements;
+mod roles;
+mod server_info;
 mod sled_faults;
 mod store_contract;
 mod support;
 mod transport;
+mod users;
