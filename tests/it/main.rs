@@ -7,8 +7,10 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod architecture;
 mod config;
 mod page;
+mod reflection;
 mod rest;
 mod sled_faults;
 mod store_contract;
