@@ -9,7 +9,9 @@
 
 mod architecture;
 mod config;
+mod coverage;
 mod page;
+mod parity;
 mod reflection;
 mod rest;
 mod sled_faults;
