@@ -7,13 +7,18 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod architecture;
 mod authentication;
 mod bad_input;
 mod config;
+mod coverage;
 mod grants;
 mod membership;
 mod page;
+mod parity;
+mod reflection;
 mod requirements;
+mod rest;
 mod roles;
 mod server_info;
 mod sled_faults;
