@@ -6,6 +6,6 @@ mod rest;
 mod server;
 
 pub(crate) use grpc::{Grpc, basic, encoded};
-pub(crate) use process::{Process, binary};
+pub(crate) use process::{Ended, Process, binary, run, serve};
 pub(crate) use rest::{Rest, RestAnswer};
 pub(crate) use server::{ROOT, TestServer, settings};
