@@ -7,10 +7,13 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod concurrency;
 mod config;
+mod durability;
 mod kill;
 mod page;
 mod sled_faults;
 mod store_contract;
 mod support;
+mod system_calls;
 mod transport;
