@@ -10,8 +10,11 @@
 mod concurrency;
 mod config;
 mod durability;
+mod exposure;
 mod kill;
 mod page;
+mod process;
+mod signals;
 mod sled_faults;
 mod store_contract;
 mod support;
