@@ -14,6 +14,7 @@ mod exposure;
 mod kill;
 mod page;
 mod process;
+mod reset_password;
 mod signals;
 mod sled_faults;
 mod store_contract;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use http::Request;
 use rustix::process::Signal;
 use serde_json::json;
 use tokio::net::TcpStream;
@@ -51,8 +52,10 @@ async fn an_idle_connection_is_told_and_nothing_more_is_accepted() {
     let stream = TcpStream::connect(address).await.unwrap();
     let (client, connection) = h2::client::handshake(stream).await.unwrap();
     let connection = tokio::spawn(connection);
-    // The handshake is over on both sides.
-    drop(client.clone().ready().await.unwrap());
+    let mut client = client.ready().await.unwrap();
+    let request = Request::get(format!("http://{address}/")).body(()).unwrap();
+    let (answer, _) = client.send_request(request, true).unwrap();
+    assert_eq!(answer.await.unwrap().status(), 401, "the connection is in use");
     process.terminate();
     // A GOAWAY without an error ends the connection without one.
     tokio::time::timeout(SOON, connection).await.unwrap().unwrap().unwrap();
