@@ -13,8 +13,9 @@
 //! lines of his own or steers the terminal of the reader. Secrets are not logged in any form.
 //!
 //! # What other crates would log
-//! At `debug` and `trace` the HTTP crates write header values, and sled what it stores: passwords
-//! and hashes. So below `info` only our own lines are written, whatever `RUST_LOG` asks for.
+//! At `trace` sled writes what it stores, password hashes included, and nobody promises that the
+//! HTTP crates keep headers to themselves. So below `info` only our own lines are written, whatever
+//! `RUST_LOG` asks for. For the same reason panics are logged by their place only.
 
 use std::io::IsTerminal;
 
@@ -48,7 +49,7 @@ pub enum TelemetryError {
     Twice(#[from] TryInitError),
 }
 
-/// Starts logging for the whole process.
+/// Starts logging for the whole process, panics included: of these only the place is told.
 ///
 /// # Errors
 /// If `RUST_LOG` is not a filter, or the process has a log already.
@@ -57,6 +58,11 @@ pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
     let colours = std::io::stderr().is_terminal();
     let subscriber = subscriber(format, filter, colours, std::io::stderr);
     subscriber.try_init()?;
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current();
+        tracing::error!(thread = thread.name().unwrap_or_default(), %place, "a thread panicked");
+    }));
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod kill;
 mod page;
 mod process;
 mod reset_password;
+mod secrets;
 mod signals;
 mod sled_faults;
 mod store_contract;
