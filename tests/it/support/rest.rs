@@ -67,6 +67,11 @@ impl Rest {
         self.send("POST", &format!("/v2/vectordb/{path}"), &[], body.to_string()).await
     }
 
+    /// As [`Rest::post`]; nothing if the connection failed before the answer was whole.
+    pub(crate) async fn try_post(&self, path: &str, body: &Value) -> Option<RestAnswer> {
+        self.try_send("POST", &format!("/v2/vectordb/{path}"), &[], body.to_string()).await
+    }
+
     /// Sends anything anywhere.
     pub(crate) async fn send(
         &self,
@@ -75,6 +80,16 @@ impl Rest {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> RestAnswer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Option<RestAnswer> {
         let mut request =
             Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         if let Some(value) = &self.authorization {
@@ -84,9 +99,9 @@ impl Rest {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into())).unwrap();
-        let answer = self.client.request(request).await.unwrap();
+        let answer = self.client.request(request).await.ok()?;
         let (parts, body) = answer.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        RestAnswer { status: parts.status, headers: parts.headers, body }
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(RestAnswer { status: parts.status, headers: parts.headers, body })
     }
 }
