@@ -2,7 +2,7 @@
 
 // In reading order: from what things are to who puts them together.
 pub mod clock;
-mod log_pace;
+mod log;
 pub mod model;
 pub mod snapshot;
 

@@ -7,7 +7,7 @@ use super::Target;
 use crate::api::denial_text;
 use crate::authorizer::Authorizer;
 use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer};
-use crate::log_pace::LogPace;
+use crate::log::LogPace;
 use crate::model::DEFAULT_DATABASE;
 use crate::policy::{Decision, Permit, Requirement};
 

@@ -81,8 +81,7 @@ impl Embedded {
         deployment.admin().bootstrap(Some(&password)).await.unwrap();
         let clock = Arc::new(SystemClock);
         let rpcs = MilvusRpcs::new(deployment.admin().clone(), ServerIdentity::new(clock.clone()));
-        let guard =
-            Guard::new(deployment.authorizer().clone(), GuardLimits::default(), clock.clone());
+        let guard = Guard::new(deployment.authorizer().clone(), GuardLimits::default());
         let service = RbacLayer::new(guard).layer(MilvusServiceServer::new(rpcs));
         Self { deployment, rpcs: MilvusServiceClient::new(service) }
     }
