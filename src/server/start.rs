@@ -61,7 +61,7 @@ impl StartError {
     /// Whether the configuration has to change before a start can succeed.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::DefaultRootPassword)
+        matches!(self, Self::DefaultRootPassword | Self::Bootstrap(BootstrapError::RootPassword(_)))
     }
 }
 
