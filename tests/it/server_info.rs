@@ -105,7 +105,7 @@ async fn any_user_learns_that_the_server_is_healthy() {
 async fn timestamps_are_hybrid_and_never_come_twice() {
     let server = TestServer::start().await;
     let ann = ann(&server).await;
-    let before = SystemClock::default().unix_millis();
+    let before = SystemClock.unix_millis();
     let next = async || {
         let answer = ann.rpc().alloc_timestamp(pb::AllocTimestampRequest::default()).await;
         let answer = answer.unwrap().into_inner();
@@ -124,7 +124,7 @@ async fn timestamps_are_hybrid_and_never_come_twice() {
     all.sort_unstable();
     assert!(last < all[0]);
     assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
-    let after = SystemClock::default().unix_millis();
+    let after = SystemClock.unix_millis();
     assert!((before..=after).contains(&(all[199] >> 18)));
 }
 
@@ -136,7 +136,7 @@ async fn the_default_database_is_listed_to_all_or_in_milvus_to_those_with_a_righ
         let all = list_databases(&root).await;
         assert_eq!((&*all.db_names, &*all.db_ids), (&["default".to_owned()][..], &[1][..]));
         let started = all.created_timestamp[0] / 1_000_000;
-        let now = SystemClock::default().unix_millis();
+        let now = SystemClock.unix_millis();
         assert!((now - 600_000..=now).contains(&started));
         assert_eq!(all.status, Some(success()));
 

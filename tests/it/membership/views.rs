@@ -67,7 +67,7 @@ async fn what_is_not_asked_for_is_not_in_the_answer_but_descriptions_are() {
         roles: vec![],
         description: "of the user".into(),
     };
-    assert_eq!(answer.results, [ann.clone()]);
+    assert_eq!(answer.results, std::slice::from_ref(&ann));
     let role = pb::RoleEntity { name: "r".into(), description: String::new() };
     let answer = select_user(&root, Some(" ann "), true).await;
     assert_eq!(answer.results, [pb::UserResult { roles: vec![role], ..ann }]);

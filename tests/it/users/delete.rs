@@ -1,5 +1,6 @@
 //! `DeleteCredential`: who cannot be deleted, and what goes with a user.
 
+use milvus_rbac::proto::milvus as pb;
 use tonic::Code;
 
 use super::{GOOD, created};
@@ -93,5 +94,26 @@ async fn a_user_made_again_has_no_roles_and_the_old_login_is_gone() {
         created(&root, "ann").await;
         assert!(old.logs_in().await);
         assert_eq!(old.list_users().await.unwrap_err().code(), Code::PermissionDenied);
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_user_is_no_longer_listed_with_any_role() {
+    for server in [TestServer::start().await, TestServer::milvus().await] {
+        let root = server.grpc(ROOT).await;
+        created(&root, "ann").await;
+        assert_eq!(root.create_role("r").await.unwrap(), success());
+        let members = async || {
+            let request = pb::SelectRoleRequest { include_user_info: true, ..Default::default() };
+            let answer = root.rpc().select_role(request).await.unwrap().into_inner();
+            let users = answer.results.into_iter().flat_map(|result| result.users);
+            users.map(|user| user.name).filter(|name| name == "ann").count()
+        };
+        for role in ["r", "admin"] {
+            assert_eq!(root.operate_user_role("ann", role, 0).await.unwrap(), success());
+        }
+        assert_eq!(members().await, 2);
+        assert_eq!(root.delete_user("ann").await.unwrap(), success());
+        assert_eq!(members().await, 0);
     }
 }
