@@ -12,6 +12,7 @@ mod config;
 mod durability;
 mod exposure;
 mod kill;
+mod logins;
 mod page;
 mod process;
 mod reset_password;
