@@ -11,6 +11,7 @@ mod concurrency;
 mod config;
 mod durability;
 mod exposure;
+mod hostile;
 mod kill;
 mod logins;
 mod page;
