@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{both, done, header, post_head, raw, raw_body, refused, run};
+use super::{both, done, header, headers_over_http2, post_head, raw, raw_body, refused, run};
 use crate::support::{ROOT, Rest, RestAnswer, TestServer};
 
 const NOTHING: &str = "can only accept json format request, the request body should be nil, \
@@ -225,6 +225,8 @@ async fn what_announces_128_megabytes_is_answered_before_it_comes() {
     let answer = raw(server.address, format!("{head}{{\"dbName\":\"")).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     assert!(raw_body(&answer).starts_with(r#"{"code":1801,"#), "{answer}");
+    let announced = [("content-length", "134217728")];
+    assert_eq!(headers_over_http2(server.address, "users/list", &announced).await, 413);
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ mod authentication;
 mod body;
 mod browsers;
 mod envelope;
+mod examples;
 mod membership;
+mod one_port;
 mod passwords;
 mod paths;
 mod roles;
@@ -99,4 +101,21 @@ fn post_head(path: &str, headers: &str) -> String {
 /// The body of an answer that came over a raw connection.
 fn raw_body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default()
+}
+
+/// Sends root's headers of a POST over HTTP/2 and never the body; the status that comes.
+async fn headers_over_http2(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> u16 {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = http::Request::post(format!("http://x/v2/vectordb/{path}"))
+        .header("authorization", "Bearer root:Milvus");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut client: h2::client::SendRequest<bytes::Bytes> = client.ready().await.unwrap();
+    // Held until the answer is there: dropped, it would reset the stream.
+    let (answer, _body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+    let answer = tokio::time::timeout(PATIENCE, answer).await.expect("no answer").unwrap();
+    answer.status().as_u16()
 }

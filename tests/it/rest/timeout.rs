@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{PATIENCE, both, plain_user, post_head, raw, raw_body, refused};
+use super::{PATIENCE, both, headers_over_http2, plain_user, post_head, raw, raw_body, refused};
 use crate::support::{ROOT, TestServer, settings};
 
 const LIST: &str = "/v2/vectordb/users/list";
@@ -65,6 +65,8 @@ async fn a_body_that_does_not_come_within_the_time_asked_for_is_408() {
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
         assert_eq!(raw_body(&answer), EXPIRED);
     }
+    let one = [("request-timeout", "1")];
+    assert_eq!(headers_over_http2(server.address, "users/list", &one).await, 408);
 }
 
 #[tokio::test]

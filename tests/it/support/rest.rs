@@ -35,6 +35,14 @@ impl RestAnswer {
     }
 }
 
+/// Sends what there is at once: a head and its body are two writes, and the second one would wait
+/// for the acknowledgement of the first.
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector
+}
+
 /// Where to ask, and who asks.
 #[derive(Clone)]
 pub(crate) struct Rest {
@@ -46,14 +54,14 @@ pub(crate) struct Rest {
 impl Rest {
     /// A client over HTTP/1.1.
     pub(crate) fn new(address: SocketAddr, login: Option<(&str, &str)>) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = Client::builder(TokioExecutor::new()).build(connector());
         let authorization = login.map(|(user, password)| format!("Bearer {user}:{password}"));
         Self { client, address, authorization }
     }
 
     /// The same over HTTP/2 with prior knowledge.
     pub(crate) fn http2(&self) -> Self {
-        let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        let client = Client::builder(TokioExecutor::new()).http2_only(true).build(connector());
         Self { client, ..self.clone() }
     }
 
