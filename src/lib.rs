@@ -1,3 +1,5 @@
+//! The library behind the `milvus-rbac` command; its front page is the README.
+//!
 #![doc = include_str!("../README.md")]
 
 // In reading order: from what things are to who puts them together.

@@ -31,7 +31,8 @@ pub fn encode_record(record: &Record) -> (String, Vec<u8>) {
 }
 
 /// The record that a stored pair makes, or `None` if the key or the value is not understood: such
-/// a pair is kept, reported, and takes part in nothing.
+/// a pair is kept, reported, and takes part in nothing. A user whose value is not understood is
+/// there, without a password that anybody could know.
 #[must_use]
 pub fn decode_record(key: &[u8], value: &[u8]) -> Option<Record> {
     let DecodedKey::Record(key) = decode_key(key) else { return None };
@@ -71,6 +72,11 @@ fn decode_credential(value: &[u8]) -> Credential {
         description: stored.description,
         time_tick: stored.time_tick.unwrap_or(0),
     }
+}
+
+/// Whether the value of a user can be read.
+pub(super) fn is_credential(value: &[u8]) -> bool {
+    decode_object::<StoredCredential<'_>>(value).is_some()
 }
 
 fn encode_credential(credential: &Credential) -> String {

@@ -58,7 +58,7 @@ const CHECKED_ON_ALL: [&str; 1] = ["ListRefreshExternalCollectionJobs"];
 /// What is neither Milvus's service nor its telemetry.
 const OTHERS: [(&str, bool, Need); 5] = [
     ("/grpc.health.v1.Health/Check", false, Need::Health),
-    ("/grpc.health.v1.Health/List", false, Need::Health),
+    ("/grpc.health.v1.Health/List", false, Need::AnyUser),
     ("/grpc.health.v1.Health/Watch", true, Need::Health),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", true, Need::AnyUser),
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", true, Need::AnyUser),

@@ -126,7 +126,7 @@ async fn what_cannot_be_done_is_refused_and_changes_nothing() {
 fn a_store_that_is_not_there_is_not_made() {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
-    refused(command(&data, "root"), NEW, 1, "there is no data directory at");
+    refused(command(&data, "root"), NEW, 1, "is no data directory");
     assert!(!data.exists());
     let mut memory = binary();
     memory.args(["reset-password", "root", "--store", "memory:"]);
