@@ -20,7 +20,7 @@ const MAX_INPUT: u64 = 4096;
 pub(super) fn run(flags: &ResetPasswordFlags) -> Result<(), Failure> {
     let loaded = configuration(&Flags::from(&flags.store))?;
     let settings = &loaded.settings;
-    telemetry::init(settings.log_format)?;
+    telemetry::init(settings.log_format).map_err(Failure::configuration)?;
     let StoreSetting::Sled(path) = &settings.store else {
         return Err(Failure::configuration(anyhow::anyhow!(
             "`{}` keeps nothing between runs, so there is no password in it to reset; name the \
