@@ -1,7 +1,11 @@
 //! Many callers at once: each change happens once, and none is lost.
 
+use std::convert::Infallible;
+
 use milvus_rbac::model::Record;
+use milvus_rbac::snapshot::Snapshot;
 use milvus_rbac::store::{SledOptions, SledStore, Store as _};
+use milvus_rbac::writer::{Plan, SubmitError, WriteError};
 use tokio::task::JoinSet;
 
 use crate::support::{Grpc, ROOT, TestServer};
@@ -139,4 +143,28 @@ async fn bind_and_drop(root: Grpc, number: u32) {
         let gone = bound.reason.contains("not found");
         assert!(bound.code == 0 || (bound.code == 1100 && gone), "{bound:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_in_one_operation_is_its_own_and_the_others_go_on() {
+    let server = TestServer::start().await;
+    let root = server.grpc(ROOT).await;
+    let mut calls = JoinSet::new();
+    for number in 0..50 {
+        let root = root.clone();
+        let writer = server.deployment.admin().writer().clone();
+        calls.spawn(async move {
+            let broken = |_: &Snapshot| -> Result<Plan<()>, Infallible> { panic!("injected") };
+            let outcome = writer.submit(broken).await;
+            assert!(matches!(outcome, Err(SubmitError::Write(WriteError::Panicked))));
+            root.create_role(&format!("role_{number}")).await.unwrap().code
+        });
+    }
+    assert!(calls.join_all().await.into_iter().all(|code| code == 0));
+    assert_eq!(root.list_roles().await.unwrap().len(), 51);
+    assert!(server.deployment.admin().writer().is_writable());
+    // It closes as usual, and all of it is there.
+    let data = server.data();
+    let _directory = server.stop().await;
+    assert_eq!(records(&data).len(), 52);
 }

@@ -29,7 +29,10 @@ async fn the_password_that_everybody_knows_stays_on_this_machine() {
     {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // No user was created, so a password may still be set for the first start.
+    assert!(!data.exists(), "nothing was created");
+    // Nor is anything in a store that is there and empty, so a password may still be set.
+    SledStore::open(&data, SledOptions::default()).unwrap().close().unwrap();
+    assert_eq!(refused(exposed(&data), 2), text);
     let mut store = SledStore::open(&data, SledOptions::default()).unwrap();
     assert_eq!(store.load().unwrap().records, []);
     store.close().unwrap();

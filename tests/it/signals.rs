@@ -16,6 +16,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::{Grpc, Process, ROOT, Rest};
+use crate::transport::toy::{Raw, within};
 
 /// Well below the ten seconds that calls in progress are given.
 const SOON: Duration = Duration::from_secs(5);
@@ -77,6 +78,42 @@ async fn a_watch_of_the_health_ends_with_a_status() {
     let status = tokio::time::timeout(SOON, watch.message()).await.unwrap().unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::Unavailable, "server is shutting down"));
     ended_well(process).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_has_begun_is_finished() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let process = Process::start(&data);
+    let mut raw = Raw::connect(process.address).await;
+    let body = json!({"roleName": "role_a"}).to_string();
+    raw.send(format!(
+        "POST /v2/vectordb/roles/create HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}:{}\r\n\
+         content-type: application/json\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+        ROOT.0,
+        ROOT.1,
+        body.len()
+    ))
+    .await;
+    // Now it waits for the body.
+    raw.until("HTTP/1.1 100 Continue\r\n\r\n").await;
+    let address = process.address;
+    process.terminate();
+    within(async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    raw.send(body).await;
+    let answer = raw.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    assert!(answer.ends_with(r#"{"code":0,"data":{}}"#), "{answer}");
+    ended_well(process).await;
+    let process = Process::start(&data);
+    let root = Grpc::connect(process.address, ROOT).await;
+    assert_eq!(root.list_roles().await.unwrap(), ["admin", "role_a"]);
 }
 
 /// What clients were told while the server was asked to end.
@@ -146,9 +183,12 @@ async fn under_load_whatever_was_acknowledged_is_there_and_no_answer_is_cut() {
             let root = Rest::new(process.address, Some(ROOT));
             clients.spawn(create_over_rest(root, client, told.clone()));
         }
-        while told.acknowledged.load(Ordering::Relaxed) < 100 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        within(async {
+            while told.acknowledged.load(Ordering::Relaxed) < 100 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
         told.signalled.store(true, Ordering::SeqCst);
         let begun = Instant::now();
         process.terminate();
