@@ -116,3 +116,23 @@ async fn the_content_type_alone_decides_and_neither_login_opens_the_other_door()
         assert_eq!(is_grpc, grpc_status.is_some(), "{content_type}: {}", answer.content_type);
     }
 }
+
+#[tokio::test]
+async fn a_stream_that_was_answered_before_its_body_came_is_not_reset_while_the_body_is_sent() {
+    let server = TestServer::start().await;
+    for (path, status) in [(LIST, 401), ("/nowhere", 401)] {
+        let mut client = connect(&server).await.ready().await.unwrap();
+        let request = Request::post(format!("http://x{path}")).body(()).unwrap();
+        let (response, mut stream) = client.send_request(request, false).unwrap();
+        let (head, mut body) = response.await.unwrap().into_parts();
+        assert_eq!(head.status, status);
+        while let Some(chunk) = body.data().await {
+            chunk.unwrap();
+        }
+        // The answer is complete, and only now does the body come.
+        let quiet = std::time::Duration::from_millis(200);
+        let reset = std::future::poll_fn(|context| stream.poll_reset(context));
+        assert!(tokio::time::timeout(quiet, reset).await.is_err(), "the stream was reset");
+        stream.send_data(Bytes::from_static(b"{}"), true).unwrap();
+    }
+}
