@@ -1,8 +1,8 @@
 //! What happens between the check of a request and its commit: rights that are taken away, callers
 //! that are deleted, hashes that are raised, and a server that goes down.
 //!
-//! An operation that is polled once has passed its first check and waits for a bcrypt; it goes on
-//! when it is polled again, and not before.
+//! The order is certain: what comes in between is in the queue already, and holds it up, when the
+//! operation begins.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,7 +15,7 @@ use milvus_rbac::admin::{Admin, AdminError, GivenPassword, Membership, NewUser, 
 use milvus_rbac::config::Compat;
 use milvus_rbac::credential::{Caller, Login, Password, Peer};
 use milvus_rbac::deployment::Deployment;
-use milvus_rbac::model::{Change, RecordKey, UserName};
+use milvus_rbac::model::{Change, Credential, Record, RecordKey, RoleName, UserName};
 use milvus_rbac::snapshot::Snapshot;
 use milvus_rbac::store::{MemoryStore, Store};
 use serde_json::json;
@@ -78,31 +78,69 @@ fn hash_of(admin: &Admin, user: &str) -> String {
     admin.snapshots().read().user(user).unwrap().credential.hash.expose().to_owned()
 }
 
-/// Polls an operation once: it has been checked, and waits for its bcrypt.
+/// Polls an operation once. It has passed its first check then, on the state that there is now.
 fn begun<F: Future>(operation: F) -> Pin<Box<F>> {
     let mut operation = Box::pin(operation);
     assert!((&mut operation).now_or_never().is_none(), "it is over already");
     operation
 }
 
+/// A change that is next in the queue and holds it up until [`Later::now`].
+struct Later<F> {
+    go_on: mpsc::Sender<()>,
+    change: Pin<Box<F>>,
+}
+
+fn later(admin: &Admin, change: Change) -> Later<impl Future<Output = ()>> {
+    let (go_on, wait) = mpsc::channel();
+    let writer = admin.writer().clone();
+    let plan = move |_: &Snapshot| {
+        wait.recv().unwrap();
+        Ok::<_, Infallible>(((), vec![change.clone()]))
+    };
+    let change = begun(async move { assert!(writer.submit(plan).await.unwrap().changed) });
+    Later { go_on, change }
+}
+
+impl<F: Future<Output = ()>> Later<F> {
+    async fn now(self) {
+        self.go_on.send(()).unwrap();
+        self.change.await;
+    }
+}
+
+/// Another hash of `ann`, of a password of its own.
+async fn other_hash(deployment: &Deployment, password: &str) -> Change {
+    let password = Password::from(password.as_bytes().to_vec());
+    let hash = deployment.verifier().hash(&password, Peer::LOCAL).await.unwrap();
+    let credential = Credential { hash, description: None, time_tick: 0 };
+    Change::Put(Record::User(UserName::new("ann").unwrap(), credential))
+}
+
 #[tokio::test]
-async fn an_old_password_stays_right_while_a_login_has_its_hash_raised() {
+async fn an_old_password_stays_right_when_its_hash_is_made_anew() {
+    let deployment = with_boss().await;
+    let admin = deployment.admin();
+    let raised = later(admin, other_hash(&deployment, GOOD).await);
+    let caller = nobody();
+    let updating = begun(admin.update_user(&caller, update("ann", GOOD)));
+    raised.now().await;
+    updating.await.unwrap();
+    assert!(log_in(&deployment, "ann", GOOD).await.is_none());
+    assert!(log_in(&deployment, "ann", NEW).await.is_some());
+}
+
+#[tokio::test]
+async fn right_after_a_login_that_has_its_hash_raised_the_password_can_be_changed() {
     let cheap = with_boss().await;
     let hash = hash_of(cheap.admin(), "ann");
     let value = json!({"encrypted_password": hash}).to_string().into_bytes();
     let pair = (b"root-coord/credential/users/ann".to_vec(), value);
-    for _ in 0..10 {
+    for _ in 0..20 {
         let deployment = open(MemoryStore::from_pairs([pair.clone()]), 5);
-        let admin = deployment.admin();
-        let caller = nobody();
-        let updating = begun(admin.update_user(&caller, update("ann", GOOD)));
-        assert!(log_in(&deployment, "ann", GOOD).await.is_some());
-        let deadline = Instant::now() + PATIENCE;
-        while !hash_of(admin, "ann").starts_with("$2a$05$") {
-            assert!(Instant::now() < deadline, "the hash was not raised");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        updating.await.unwrap();
+        let ann = log_in(&deployment, "ann", GOOD).await.unwrap();
+        deployment.admin().update_user(&ann, update("ann", GOOD)).await.unwrap();
+        assert!(hash_of(deployment.admin(), "ann").starts_with("$2a$05$"));
         assert!(log_in(&deployment, "ann", GOOD).await.is_none());
         assert!(log_in(&deployment, "ann", NEW).await.is_some());
     }
@@ -110,15 +148,16 @@ async fn an_old_password_stays_right_while_a_login_has_its_hash_raised() {
 
 #[tokio::test]
 async fn an_old_password_that_is_changed_meanwhile_is_wrong() {
+    const OTHER: &str = "0ther-Passw0rd";
     let deployment = with_boss().await;
     let admin = deployment.admin();
+    let changed = later(admin, other_hash(&deployment, OTHER).await);
     let caller = nobody();
-    let late = begun(admin.update_user(&caller, update("ann", GOOD)));
-    let first = UserUpdate { new_password: plain("0ther-Passw0rd"), ..update("ann", GOOD) };
-    admin.update_user(&nobody(), first).await.unwrap();
-    let error = late.await.unwrap_err();
+    let updating = begun(admin.update_user(&caller, update("ann", GOOD)));
+    changed.now().await;
+    let error = updating.await.unwrap_err();
     assert!(matches!(&error, AdminError::OldPassword(name) if name == "ann"), "{error}");
-    assert!(log_in(&deployment, "ann", "0ther-Passw0rd").await.is_some());
+    assert!(log_in(&deployment, "ann", OTHER).await.is_some());
 }
 
 #[tokio::test]
@@ -126,17 +165,23 @@ async fn an_administrator_unbound_meanwhile_resets_no_password() {
     let deployment = with_boss().await;
     let admin = deployment.admin();
     let boss = log_in(&deployment, "boss", GOOD).await.unwrap();
+    let binding = (UserName::new("boss").unwrap(), RoleName::new("admin").unwrap());
+    let unbound = later(admin, Change::Delete(RecordKey::Binding(binding.0, binding.1)));
     let resetting = begun(admin.update_user(&boss, update("ann", "")));
-    let unbind = Some(Membership::Unbind);
-    admin.operate_user_role(&nobody(), "boss", "admin", unbind).await.unwrap();
+    unbound.now().await;
     let error = resetting.await.unwrap_err();
     assert!(matches!(&error, AdminError::OldPassword(name) if name == "ann"), "{error}");
     assert!(log_in(&deployment, "ann", GOOD).await.is_some());
 
     let bind = Some(Membership::Bind);
     admin.operate_user_role(&nobody(), "boss", "admin", bind).await.unwrap();
-    begun(admin.update_user(&boss, update("ann", ""))).await.unwrap();
+    admin.update_user(&boss, update("ann", "")).await.unwrap();
     assert!(log_in(&deployment, "ann", NEW).await.is_some());
+}
+
+/// The deletion of a user.
+fn deletion(user: &str) -> Change {
+    Change::Delete(RecordKey::User(UserName::new(user).unwrap()))
 }
 
 #[tokio::test]
@@ -144,21 +189,25 @@ async fn a_caller_deleted_meanwhile_changes_nothing() {
     let deployment = with_boss().await;
     let admin = deployment.admin();
     let boss = log_in(&deployment, "boss", GOOD).await.unwrap();
+    let deleted = later(admin, deletion("boss"));
     let creating = begun(admin.create_user(&boss, new_user("bob")));
     let resetting = begun(admin.update_user(&boss, update("ann", "")));
-    admin.delete_user(&nobody(), "boss").await.unwrap();
-    let before = admin.snapshots().read().revision();
+    let dropping = begun(admin.delete_user(&boss, "ann"));
+    deleted.now().await;
+    let bind = Some(Membership::Bind);
     for error in [
         creating.await.unwrap_err(),
         resetting.await.unwrap_err(),
+        dropping.await.unwrap_err(),
         admin.create_role(&boss, "role_a", "").await.unwrap_err(),
         admin.drop_role(&boss, "role_a", true).await.unwrap_err(),
-        admin.delete_user(&boss, "ann").await.unwrap_err(),
-        admin.operate_user_role(&boss, "ann", "admin", Some(Membership::Bind)).await.unwrap_err(),
+        admin.operate_user_role(&boss, "ann", "admin", bind).await.unwrap_err(),
     ] {
         assert!(matches!(error, AdminError::CallerGone), "{error}");
     }
-    assert_eq!(admin.snapshots().read().revision(), before);
+    assert_eq!(admin.list_users(), ["ann", "root"]);
+    assert!(log_in(&deployment, "ann", GOOD).await.is_some());
+    assert_eq!(admin.snapshots().read().roles().len(), 1);
 }
 
 /// Waits until as many bcrypts have been made.
@@ -170,20 +219,6 @@ async fn bcrypts(deployment: &Deployment, wanted: u64) {
     }
 }
 
-/// Holds the writer up until told to go on, and then deletes a user as the next change.
-fn deleting_later(admin: &Admin, user: &str) -> (mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
-    let (go_on, wait) = mpsc::channel();
-    let (writer, user) = (admin.writer().clone(), UserName::new(user).unwrap());
-    let task = tokio::spawn(async move {
-        let plan = move |_: &Snapshot| {
-            wait.recv().unwrap();
-            Ok::<_, Infallible>(((), vec![Change::Delete(RecordKey::User(user.clone()))]))
-        };
-        writer.submit(plan).await.unwrap();
-    });
-    (go_on, task)
-}
-
 #[tokio::test]
 async fn over_both_apis_a_caller_deleted_meanwhile_is_not_logged_in_any_more() {
     const TEXT: &str = "the calling user does not exist any more";
@@ -193,7 +228,7 @@ async fn over_both_apis_a_caller_deleted_meanwhile_is_not_logged_in_any_more() {
         assert_eq!(root.create_user(name, GOOD).await.unwrap().code, 0);
         assert_eq!(root.operate_user_role(name, "admin", 0).await.unwrap().code, 0);
         let before = server.deployment.verifier().jobs_done();
-        let (go_on, deleting) = deleting_later(admin, name);
+        let deleted = later(admin, deletion(name));
         let (grpc, http) = (server.grpc((name, GOOD)).await, server.rest((name, GOOD)));
         let asked = tokio::spawn(async move {
             if rest {
@@ -207,8 +242,7 @@ async fn over_both_apis_a_caller_deleted_meanwhile_is_not_logged_in_any_more() {
         });
         // The login and the new hash: the request has been let through.
         bcrypts(&server.deployment, before + 2).await;
-        go_on.send(()).unwrap();
-        deleting.await.unwrap();
+        deleted.now().await;
         asked.await.unwrap();
     }
     assert_eq!(root.list_users().await.unwrap(), ["root"]);
