@@ -13,6 +13,7 @@ use prost::Message as _;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const REQUIREMENTS: &str = "proto/requirements.txt";
+const PRIVILEGES: &str = "proto/privileges.txt";
 
 /// RPCs that libraries answer for us; everything else that is served stands in `proto/`.
 const OTHERS_SERVED: [&str; 4] = [
@@ -28,7 +29,8 @@ fn main() -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let served = compile_messages(&out)?;
-    compile_requirements(&out, &served)
+    compile_requirements(&out, &served)?;
+    compile_privileges(&out)
 }
 
 /// Generates the Rust of our `.proto` files and keeps their descriptors. Returns the paths of the
@@ -135,21 +137,90 @@ fn compile_need(text: &str) -> Result<String> {
             let [object_type, privilege, level] = parts.as_slice() else {
                 return Err(format!("`{other}` is not a requirement").into());
             };
-            let object_type = match *object_type {
-                "Collection" | "Global" | "User" => format!("ObjectType::{object_type}"),
-                other => return Err(format!("unknown object type `{other}`").into()),
-            };
-            let level = match *level {
-                "cluster" => "Level::Cluster",
-                "database" => "Level::Database",
-                "collection" => "Level::Collection",
-                "none" => "Level::None",
-                other => return Err(format!("unknown level `{other}`").into()),
-            };
+            let object_type = compile_object_type(object_type)?;
+            let level = compile_level(level)?;
             format!(
                 "Need::Privilege {{ object_type: {object_type}, privilege: {privilege:?}, \
                  level: {level} }}"
             )
         }
+    })
+}
+
+/// Turns the rows of the privilege file into static tables, in the order of the file.
+fn compile_privileges(out: &Path) -> Result<()> {
+    let text = fs::read_to_string(PRIVILEGES)?;
+    let mut rows = String::from("static TABLE: &[Row] = &[\n");
+    let mut groups = String::new();
+    let mut in_group = false;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix("group ") {
+            if in_group {
+                groups.push_str("]),\n");
+            }
+            in_group = true;
+            write!(groups, "    ({name:?}, &[")?;
+        } else if in_group {
+            for member in line.split_whitespace() {
+                write!(groups, "{member:?}, ")?;
+            }
+        } else {
+            let row = compile_privilege(line)
+                .map_err(|error| format!("{PRIVILEGES}:{}: {error}", index + 1))?;
+            writeln!(rows, "    {row},")?;
+        }
+    }
+    let code = format!("{rows}];\n\nstatic MEMBERS: &[(&str, &[&str])] = &[\n{groups}]),\n];\n");
+    fs::write(out.join("privileges.rs"), code)?;
+    Ok(())
+}
+
+/// The Rust that builds a row.
+fn compile_privilege(line: &str) -> Result<String> {
+    let columns: Vec<&str> = line.split_whitespace().collect();
+    let [number, name, kind, level, v1, object_type] = columns.as_slice() else {
+        return Err("a row has six columns".into());
+    };
+    let number = match *number {
+        "-" => "None".to_owned(),
+        number => format!("Some({})", number.parse::<u8>()?),
+    };
+    let kind = match *kind {
+        "privilege" => "PrivilegeKind::Single",
+        "all" => "PrivilegeKind::All",
+        "legacy" => "PrivilegeKind::LegacyGroup",
+        "group" => "PrivilegeKind::LevelGroup",
+        other => return Err(format!("unknown kind `{other}`").into()),
+    };
+    let v1 = match *v1 {
+        "-" => "None".to_owned(),
+        name => format!("Some({})", compile_object_type(name)?),
+    };
+    Ok(format!(
+        "Row {{ number: {number}, name: {name:?}, kind: {kind}, level: {}, v1: {v1}, \
+         object_type: {} }}",
+        compile_level(level)?,
+        compile_object_type(object_type)?
+    ))
+}
+
+fn compile_object_type(name: &str) -> Result<String> {
+    match name {
+        "Collection" | "Global" | "User" => Ok(format!("ObjectType::{name}")),
+        other => Err(format!("unknown object type `{other}`").into()),
+    }
+}
+
+fn compile_level(name: &str) -> Result<&'static str> {
+    Ok(match name {
+        "cluster" => "Level::Cluster",
+        "database" => "Level::Database",
+        "collection" => "Level::Collection",
+        "none" => "Level::None",
+        other => return Err(format!("unknown level `{other}`").into()),
     })
 }
