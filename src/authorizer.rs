@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::credential::{
     Authenticated, Caller, CredentialError, HeaderError, Login, Peer, RaiseCost, Verifier,
 };
 use crate::model::{Change, Record};
-use crate::policy::{Decision, Need, Request, Requirement, Rules, decide};
+use crate::policy::{Decision, Denial, Need, Request, Requirement, Rules, decide};
 use crate::snapshot::{Snapshot, SnapshotCell};
 use crate::writer::{SubmitError, Writer};
 
@@ -23,6 +25,8 @@ struct Inner {
     verifier: Arc<Verifier>,
     writer: Writer,
     rules: Rules,
+    /// Ends what goes on in the background.
+    ending: CancellationToken,
 }
 
 impl Authorizer {
@@ -35,7 +39,13 @@ impl Authorizer {
         writer: Writer,
         rules: Rules,
     ) -> Self {
-        Self(Arc::new(Inner { snapshots, verifier, writer, rules }))
+        let ending = CancellationToken::new();
+        Self(Arc::new(Inner { snapshots, verifier, writer, rules, ending }))
+    }
+
+    /// Ends what logins have set going in the background. Logins themselves go on.
+    pub fn end_background(&self) {
+        self.0.ending.cancel();
     }
 
     /// Whether this RPC is answered without a login.
@@ -60,9 +70,14 @@ impl Authorizer {
         let login = login?;
         let Authenticated { caller, raise } =
             self.0.verifier.authenticate(&self.0.snapshots, &login, peer).await?;
-        if let Some(raise) = raise {
-            // Best effort, and never in the way of the login.
-            tokio::spawn(raise_cost(Arc::clone(&self.0), raise));
+        // Best effort, and never in the way of the login: without a runtime it is left out.
+        if let Some(raise) = raise
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (inner, ending) = (Arc::clone(&self.0), self.0.ending.clone());
+            runtime.spawn(async move {
+                ending.run_until_cancelled(raise_cost(&inner, raise, peer)).await;
+            });
         }
         Ok(caller)
     }
@@ -75,15 +90,20 @@ impl Authorizer {
         database: &str,
         objects: &[String],
     ) -> Decision {
+        let state = self.0.snapshots.read();
         let caller = caller.filter(|caller| caller.is_authenticated()).map(Caller::name);
+        if self.0.rules.enforced && caller.is_some_and(|name| state.user(name).is_none()) {
+            // Deleted since the login was checked.
+            return Decision::Deny(Denial::NoCaller(requirement));
+        }
         let request = Request { caller, requirement, database, objects };
-        decide(&self.0.snapshots.read(), self.0.rules, &request)
+        decide(&state, self.0.rules, &request)
     }
 }
 
 /// Replaces a hash of low cost by one of the configured cost, if it is still the one that the
 /// password was verified against.
-async fn raise_cost(inner: Arc<Inner>, raise: RaiseCost) {
+async fn raise_cost(inner: &Inner, raise: RaiseCost, peer: Peer) {
     let hash = match inner.verifier.hash(&raise.password, Peer::LOCAL).await {
         Ok(hash) => hash,
         Err(error) => {
@@ -106,8 +126,8 @@ async fn raise_cost(inner: Arc<Inner>, raise: RaiseCost) {
     match inner.writer.submit(plan).await {
         Ok(done) if done.changed => {
             tracing::info!(
-                user = ?raise.user.as_str(), operation = "raise hash cost", outcome = "done",
-                revision = done.revision.0, "change"
+                caller = ?raise.user.as_str(), %peer, operation = "raise hash cost",
+                target = ?raise.user.as_str(), outcome = "done", revision = done.revision.0, "change"
             );
         }
         Ok(_) => {}

@@ -89,6 +89,7 @@ impl Deployment {
     /// # Errors
     /// The store could not be closed; nothing acknowledged depends on that.
     pub fn close(&self) -> Result<(), StoreError> {
+        self.authorizer.end_background();
         self.admin.writer().close()
     }
 }

@@ -1,8 +1,10 @@
+//! The library behind the `milvus-rbac` command; its front page is the README.
+//!
 #![doc = include_str!("../README.md")]
 
 // In reading order: from what things are to who puts them together.
 pub mod clock;
-mod log_pace;
+mod log;
 pub mod model;
 pub mod snapshot;
 

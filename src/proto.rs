@@ -21,5 +21,21 @@ pub mod milvus {
     tonic::include_proto!("milvus.proto.milvus");
 }
 
+impl std::fmt::Debug for milvus::CreateCredentialRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateCredentialRequest")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for milvus::UpdateCredentialRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpdateCredentialRequest")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The descriptors of both packages, encoded, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

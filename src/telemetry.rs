@@ -11,12 +11,18 @@
 //!
 //! `Debug` escapes control characters and quotes, in both formats, so that nobody writes log
 //! lines of his own or steers the terminal of the reader. Secrets are not logged in any form.
+//!
+//! # What other crates would log
+//! At `trace` sled writes what it stores, password hashes included, and nobody promises that the
+//! HTTP crates keep headers to themselves. So below `info` only our own lines are written, whatever
+//! `RUST_LOG` asks for. For the same reason panics are logged by their place only.
 
 use std::io::IsTerminal;
 
 use tracing::Subscriber;
-use tracing_subscriber::filter::{EnvFilter, ParseError};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{LogFormat, ProcessEnvironment, log_filter};
@@ -43,7 +49,7 @@ pub enum TelemetryError {
     Twice(#[from] TryInitError),
 }
 
-/// Starts logging for the whole process.
+/// Starts logging for the whole process, panics included: of these only the place is told.
 ///
 /// # Errors
 /// If `RUST_LOG` is not a filter, or the process has a log already.
@@ -52,6 +58,11 @@ pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
     let colours = std::io::stderr().is_terminal();
     let subscriber = subscriber(format, filter, colours, std::io::stderr);
     subscriber.try_init()?;
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current();
+        tracing::error!(thread = thread.name().unwrap_or_default(), %place, "a thread panicked");
+    }));
     Ok(())
 }
 
@@ -71,9 +82,22 @@ where
 {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match format {
-        LogFormat::Text => Box::new(lines.with_ansi(colours).finish()),
-        LogFormat::Json => Box::new(lines.json().with_ansi(false).flatten_event(true).finish()),
+        LogFormat::Text => Box::new(lines.with_ansi(colours).finish().with(most())),
+        LogFormat::Json => {
+            Box::new(lines.json().with_ansi(false).flatten_event(true).finish().with(most()))
+        }
     }
+}
+
+/// The most that is written of each crate; `RUST_LOG` can only ask for less.
+///
+/// Ours alone may tell everything, because only of ours it is known that no secret is in it. A
+/// list of those that may not would miss the crate that comes with the next update.
+fn most() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target(env!("CARGO_CRATE_NAME"), LevelFilter::TRACE)
+        .with_target("sled", LevelFilter::WARN)
 }
 
 #[cfg(test)]
@@ -139,6 +163,24 @@ mod tests {
         assert!(text.contains("loud") && !text.contains("quiet"), "{text}");
         let text = logged(LogFormat::Text, "debug", both);
         assert!(text.contains("quiet"), "{text}");
+    }
+
+    #[test]
+    fn other_crates_tell_no_details_whatever_is_asked_for() {
+        for directives in ["trace", "h2=trace,hyper=trace,sled=trace,milvus_rbac=trace"] {
+            for format in [LogFormat::Text, LogFormat::Json] {
+                let text = logged(format, directives, || {
+                    tracing::trace!("ours");
+                    tracing::debug!(target: "h2::codec::framed_write", "secret");
+                    tracing::trace!(target: "hyper::proto::h1::io", "secret");
+                    tracing::debug!(target: "a_crate_of_next_year", "secret");
+                    tracing::info!(target: "sled::pagecache", "secret");
+                    tracing::warn!(target: "sled::pagecache", "trouble");
+                });
+                assert!(text.contains("ours") && text.contains("trouble"), "{text}");
+                assert!(!text.contains("secret"), "{text}");
+            }
+        }
     }
 
     #[test]

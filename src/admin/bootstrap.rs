@@ -1,9 +1,11 @@
 //! What exists from the first start on, and the way back in when nobody can log in any more.
 
-use super::{Admin, AdminError, finished};
-use crate::credential::{Password, Peer};
+use super::users::unbind_all;
+use super::{Admin, AdminError};
+use crate::credential::{Caller, Password, Peer};
 use crate::model::{
-    ADMIN, Change, Credential, PUBLIC, PasswordHash, ROOT, Record, Role, RoleName, UserName,
+    ADMIN, Change, Credential, PUBLIC, PasswordHash, PasswordRuleError, ROOT,
+    ROOT_DEFAULT_PASSWORD, Record, Role, RoleName, UserName,
 };
 use crate::snapshot::Snapshot;
 
@@ -24,6 +26,12 @@ pub enum BootstrapError {
     /// The operation was refused or not written.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The configured password of `root` breaks the rule for passwords.
+    #[error(
+        "the password configured for root may not be set: {0}; change \
+         common.security.defaultRootPassword"
+    )]
+    RootPassword(PasswordRuleError),
     /// The user is not there and is not `root`.
     #[error("there is no user `{0}` in this store; only root is made when it is missing")]
     UnknownUser(String),
@@ -41,7 +49,16 @@ impl Admin {
     ) -> Result<Bootstrap, BootstrapError> {
         let empty = self.snapshots.read().users().len() == 0;
         let hash = match root_password {
-            Some(password) if empty => Some(self.hash_locally(password).await?),
+            Some(password) if empty => {
+                // The built-in password is exempt from the rule, and no other is.
+                if password.as_bytes() != ROOT_DEFAULT_PASSWORD.as_bytes() {
+                    self.rules
+                        .password
+                        .check(password.as_bytes())
+                        .map_err(BootstrapError::RootPassword)?;
+                }
+                Some(self.hash_locally(password).await?)
+            }
             _ => None,
         };
         let public = self.rules.public_role;
@@ -52,7 +69,7 @@ impl Admin {
             }
             let root = match (&hash, UserName::new(ROOT)) {
                 (Some(hash), Some(root)) if state.users().len() == 0 => {
-                    changes.push(put_user(root, hash.clone()));
+                    changes.extend(new_user(state, root, hash.clone()));
                     true
                 }
                 _ => false,
@@ -63,7 +80,9 @@ impl Admin {
             };
             Ok((found, changes))
         };
-        Ok(finished(self.writer.submit(plan).await)?.value)
+        let trace =
+            self.trace(&Caller::unauthenticated(Peer::LOCAL), "start", "built-in users and roles");
+        Ok(self.commit(trace, Ok(plan)).await?)
     }
 
     /// Sets a password without any other, and makes `root` if it is missing. For the operator who
@@ -77,7 +96,7 @@ impl Admin {
         password: &Password,
     ) -> Result<(), BootstrapError> {
         self.rules.password.check(password.as_bytes()).map_err(AdminError::from)?;
-        let name = user.trim();
+        let name = &*self.snapshots.get().resolve_user(user).to_owned();
         let unknown = || BootstrapError::UnknownUser(name.to_owned());
         let user = UserName::new(name).ok_or_else(unknown)?;
         if name != ROOT && self.snapshots.read().user(name).is_none() {
@@ -85,18 +104,18 @@ impl Admin {
         }
         let hash = self.hash_locally(password).await?;
         let plan = move |state: &Snapshot| {
-            let change = match state.user(user.as_str()) {
+            let changes = match state.user(user.as_str()) {
                 Some(entry) => {
                     let mut credential = entry.credential.clone();
                     credential.hash = hash.clone();
-                    Change::Put(Record::User(user.clone(), credential))
+                    vec![Change::Put(Record::User(user.clone(), credential))]
                 }
-                None => put_user(user.clone(), hash.clone()),
+                None => new_user(state, user.clone(), hash.clone()),
             };
-            Ok(((), vec![change]))
+            Ok(((), changes))
         };
-        finished(self.writer.submit(plan).await)?;
-        Ok(())
+        let trace = self.trace(&Caller::unauthenticated(Peer::LOCAL), "reset password", name);
+        Ok(self.commit(trace, Ok(plan)).await?)
     }
 
     async fn hash_locally(&self, password: &Password) -> Result<PasswordHash, AdminError> {
@@ -115,6 +134,10 @@ fn built_in_role(state: &Snapshot, name: &str, wanted: bool) -> Vec<Change> {
     changes
 }
 
-fn put_user(user: UserName, hash: PasswordHash) -> Change {
-    Change::Put(Record::User(user, Credential { hash, description: None, time_tick: 0 }))
+/// The changes that make a user: without roles, whatever an earlier one of that name left.
+fn new_user(state: &Snapshot, user: UserName, hash: PasswordHash) -> Vec<Change> {
+    let mut changes = unbind_all(state, &user);
+    let credential = Credential { hash, description: None, time_tick: 0 };
+    changes.push(Change::Put(Record::User(user, credential)));
+    changes
 }

@@ -157,6 +157,9 @@ pub enum AdminError {
     /// The database does not exist.
     #[error("database not found[database={0}]")]
     Database(String),
+    /// The caller was deleted while the request was under way.
+    #[error("the calling user does not exist any more")]
+    CallerGone,
     /// The change was not acknowledged.
     #[error(transparent)]
     Write(#[from] WriteError),

@@ -1,11 +1,9 @@
 //! Who holds which role: binding, unbinding, and the two views of it.
 
-use super::trace::Trace;
-use super::{Admin, AdminError, DefaultRoleAction, finished};
+use super::{Admin, AdminError, DefaultRoleAction, Planned};
 use crate::credential::Caller;
 use crate::model::{ADMIN, Change, PUBLIC, ROOT, Record, RecordKey, RoleName, UserName};
 use crate::snapshot::Snapshot;
-use crate::writer::Done;
 
 /// What is to happen to a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +57,16 @@ impl Admin {
             None => "operate user role",
         };
         let target = format!("{} to {role}", user.trim());
-        let trace = Trace { pace: &self.pace, caller, operation, target: &target };
-        trace.finish(self.try_operate_user_role(user, role, membership).await)
+        let trace = self.trace(caller, operation, &target);
+        self.commit(trace, self.prepare_membership(user, role, membership)).await
     }
 
-    async fn try_operate_user_role(
+    fn prepare_membership(
         &self,
         user: &str,
         role: &str,
         membership: Option<Membership>,
-    ) -> Result<Done<()>, AdminError> {
+    ) -> Result<impl FnMut(&Snapshot) -> Planned + Send + use<>, AdminError> {
         let user = {
             let state = self.snapshots.read();
             let user = self.rules.known_user(&state, user)?.to_owned();
@@ -78,11 +76,10 @@ impl Admin {
         let user = UserName::new(&user).ok_or(AdminError::BindUnknownUser(user))?;
         let role = RoleName::new(role).ok_or(AdminError::UnknownRole)?;
         let admin = self.clone();
-        let plan = move |state: &Snapshot| {
+        Ok(move |state: &Snapshot| {
             let changes = admin.plan_membership(state, &user, &role, membership)?;
             Ok(((), changes))
-        };
-        finished(self.writer.submit(plan).await)
+        })
     }
 
     fn plan_membership(

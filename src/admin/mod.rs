@@ -25,10 +25,11 @@ pub use users::{NewUser, UserUpdate};
 
 use std::sync::Arc;
 
-use crate::credential::Verifier;
-use crate::log_pace::LogPace;
-use crate::snapshot::SnapshotCell;
-use crate::writer::{Done, SubmitError, Writer};
+use crate::credential::{Caller, Verifier};
+use crate::log::LogPace;
+use crate::snapshot::{Snapshot, SnapshotCell};
+use crate::writer::{Plan, SubmitError, Writer};
+use trace::Trace;
 
 /// The operations on one deployment. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -71,10 +72,51 @@ impl Admin {
     }
 }
 
-/// Flattens the two ways in which a submitted operation can fail.
-fn finished<T>(outcome: Result<Done<T>, SubmitError<AdminError>>) -> Result<Done<T>, AdminError> {
-    outcome.map_err(|error| match error {
-        SubmitError::Refused(refusal) => refusal,
-        SubmitError::Write(error) => AdminError::Write(error),
-    })
+/// What an operation without a result wants to change.
+type Planned = Result<Plan<()>, AdminError>;
+
+impl Admin {
+    fn trace(&self, caller: &Caller, operation: &'static str, target: &str) -> Trace {
+        Trace {
+            pace: Arc::clone(&self.pace),
+            caller: caller.clone(),
+            operation,
+            target: target.to_owned(),
+        }
+    }
+
+    /// Submits what has been prepared and leaves its line in the log, also if it could not be
+    /// prepared.
+    async fn commit<T, F>(
+        &self,
+        trace: Trace,
+        prepared: Result<F, AdminError>,
+    ) -> Result<T, AdminError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Snapshot) -> Result<Plan<T>, AdminError> + Send + 'static,
+    {
+        let mut plan = match prepared {
+            Ok(plan) => plan,
+            Err(error) => {
+                trace.refused(&error);
+                return Err(error);
+            }
+        };
+        let caller = trace.caller.clone();
+        let checked = move |state: &Snapshot| {
+            // Since the login was checked, its user may have been deleted.
+            if caller.is_authenticated() && state.user(caller.name()).is_none() {
+                return Err(AdminError::CallerGone);
+            }
+            plan(state)
+        };
+        let outcome =
+            self.writer.submit_observed(checked, move |outcome| trace.ended(outcome)).await;
+        match outcome {
+            Ok(done) => Ok(done.value),
+            Err(SubmitError::Refused(refusal)) => Err(refusal),
+            Err(SubmitError::Write(error)) => Err(AdminError::Write(error)),
+        }
+    }
 }

@@ -1,11 +1,9 @@
 //! Making, altering and dropping roles.
 
-use super::trace::Trace;
-use super::{Admin, AdminError, DefaultRoleAction, finished};
+use super::{Admin, AdminError, DefaultRoleAction, Planned};
 use crate::credential::Caller;
 use crate::model::{ADMIN, Change, NameKind, PUBLIC, Record, RecordKey, Role, RoleName};
 use crate::snapshot::Snapshot;
-use crate::writer::Done;
 
 impl Admin {
     /// Makes a role without members and without grants.
@@ -19,17 +17,21 @@ impl Admin {
         name: &str,
         description: &str,
     ) -> Result<(), AdminError> {
-        let trace = Trace { pace: &self.pace, caller, operation: "create role", target: name };
-        trace.finish(self.try_create_role(name, description).await)
+        let trace = self.trace(caller, "create role", name);
+        self.commit(trace, self.prepare_create_role(name, description)).await
     }
 
-    async fn try_create_role(&self, name: &str, description: &str) -> Result<Done<()>, AdminError> {
+    fn prepare_create_role(
+        &self,
+        name: &str,
+        description: &str,
+    ) -> Result<impl FnMut(&Snapshot) -> Planned + Send + use<>, AdminError> {
         self.rules.role_name.check(NameKind::Role, name)?;
         self.check_role_description(description)?;
         let role = RoleName::new(name).ok_or(AdminError::UnknownRole)?;
         let record = Role { description: description.to_owned() };
         let limit = self.rules.max_roles;
-        let plan = move |state: &Snapshot| {
+        Ok(move |state: &Snapshot| {
             // `public` is taken also where it is not there: its name is reserved.
             if state.role(role.as_str()).is_some() || is_default(role.as_str()) {
                 return Err(AdminError::RoleExists(text_form(role.as_str(), &record.description)));
@@ -40,8 +42,7 @@ impl Admin {
             let mut changes = removal_of_role(state, &role);
             changes.push(Change::Put(Record::Role(role.clone(), record.clone())));
             Ok(((), changes))
-        };
-        finished(self.writer.submit(plan).await)
+        })
     }
 
     /// Replaces the description of a role.
@@ -55,22 +56,25 @@ impl Admin {
         name: &str,
         description: &str,
     ) -> Result<(), AdminError> {
-        let trace = Trace { pace: &self.pace, caller, operation: "alter role", target: name };
-        trace.finish(self.try_alter_role(name, description).await)
+        let trace = self.trace(caller, "alter role", name);
+        self.commit(trace, self.prepare_alter_role(name, description)).await
     }
 
-    async fn try_alter_role(&self, name: &str, description: &str) -> Result<Done<()>, AdminError> {
+    fn prepare_alter_role(
+        &self,
+        name: &str,
+        description: &str,
+    ) -> Result<impl FnMut(&Snapshot) -> Planned + Send + use<>, AdminError> {
         self.rules.known_role(&self.snapshots.read(), name)?;
         self.check_role_description(description)?;
         protect(name, DefaultRoleAction::Alter)?;
         let role = RoleName::new(name).ok_or(AdminError::AlterUnknownRole)?;
         let record = Role { description: description.to_owned() };
-        let plan = move |state: &Snapshot| match state.role(role.as_str()) {
+        Ok(move |state: &Snapshot| match state.role(role.as_str()) {
             None => Err(AdminError::AlterUnknownRole),
             Some(present) if *present == record => Ok(((), Vec::new())),
             Some(_) => Ok(((), vec![Change::Put(Record::Role(role.clone(), record.clone()))])),
-        };
-        finished(self.writer.submit(plan).await)
+        })
     }
 
     /// Drops a role and the bindings to it; with `force` also what it was granted.
@@ -84,15 +88,19 @@ impl Admin {
         name: &str,
         force: bool,
     ) -> Result<(), AdminError> {
-        let trace = Trace { pace: &self.pace, caller, operation: "drop role", target: name };
-        trace.finish(self.try_drop_role(name, force).await)
+        let trace = self.trace(caller, "drop role", name);
+        self.commit(trace, self.prepare_drop_role(name, force)).await
     }
 
-    async fn try_drop_role(&self, name: &str, force: bool) -> Result<Done<()>, AdminError> {
+    fn prepare_drop_role(
+        &self,
+        name: &str,
+        force: bool,
+    ) -> Result<impl FnMut(&Snapshot) -> Planned + Send + use<>, AdminError> {
         self.rules.known_role(&self.snapshots.read(), name)?;
         protect(name, DefaultRoleAction::Drop)?;
         let role = RoleName::new(name).ok_or(AdminError::UnknownRole)?;
-        let plan = move |state: &Snapshot| {
+        Ok(move |state: &Snapshot| {
             if state.role(role.as_str()).is_none() {
                 return Err(AdminError::UnknownRole);
             }
@@ -102,8 +110,7 @@ impl Admin {
             let mut changes = removal_of_role(state, &role);
             changes.push(Change::Delete(RecordKey::Role(role.clone())));
             Ok(((), changes))
-        };
-        finished(self.writer.submit(plan).await)
+        })
     }
 
     fn check_role_description(&self, description: &str) -> Result<(), AdminError> {

@@ -58,11 +58,9 @@ impl AdminRules {
         state: &Snapshot,
         name: &'a str,
     ) -> Result<&'a str, NameError> {
+        let name = state.resolve_user(name);
         if state.user(name).is_some() {
             return Ok(name);
-        }
-        if state.user(name.trim()).is_some() {
-            return Ok(name.trim());
         }
         self.known_user_name.check(name)
     }

@@ -1,12 +1,12 @@
 //! Making, changing, deleting and listing users.
 
-use super::trace::Trace;
-use super::{Admin, AdminError, GivenPassword, finished};
+use super::{Admin, AdminError, GivenPassword, Planned};
 use crate::credential::{Caller, CredentialError, Password};
 use crate::model::{
     Change, Credential, NameError, PasswordHash, ROOT, Record, RecordKey, UserName,
 };
 use crate::snapshot::Snapshot;
+use crate::writer::Plan;
 
 /// A user to be made.
 #[derive(Debug)]
@@ -32,6 +32,36 @@ pub struct UserUpdate {
     pub description: Option<String>,
 }
 
+/// What an update came to be, once it had been checked.
+struct WantedUpdate {
+    name: String,
+    /// The present one and the one to be.
+    passwords: Option<(Password, Password)>,
+    description: Option<String>,
+}
+
+/// What entitles to a new password.
+enum Basis {
+    /// There is no new password.
+    None,
+    /// The old one, which was verified against this hash.
+    Hash(PasswordHash),
+    /// A right of the caller; whether the old password was left out, which some rights ask for.
+    Right(bool),
+}
+
+/// Whether an update was made.
+#[derive(PartialEq)]
+enum Applied {
+    Yes,
+    /// The hash is another one than the one that was checked.
+    HashChanged,
+}
+
+/// How often an update is tried again because the hash was made anew in between. Once is usual:
+/// the login of this very caller has had it raised.
+const ROUNDS: usize = 3;
+
 impl Admin {
     /// Makes a user without roles, who can log in at once.
     ///
@@ -39,16 +69,16 @@ impl Admin {
     /// Name, description or password break their rules, the user exists, there are too many, or
     /// the change was not acknowledged.
     pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<(), AdminError> {
-        let target = new.name.trim().to_owned();
-        let trace = Trace { pace: &self.pace, caller, operation: "create user", target: &target };
-        trace.finish(self.try_create_user(caller, new).await)
+        let trace = self.trace(caller, "create user", new.name.trim());
+        let prepared = self.prepare_new_user(caller, new).await;
+        self.commit(trace, prepared).await
     }
 
-    async fn try_create_user(
+    async fn prepare_new_user(
         &self,
         caller: &Caller,
         new: NewUser,
-    ) -> Result<crate::writer::Done<()>, AdminError> {
+    ) -> Result<impl FnMut(&Snapshot) -> Planned + Send + 'static, AdminError> {
         let name = self.rules.user_name.check(&new.name)?.to_owned();
         self.check_description(new.description.as_deref())?;
         let password = new.password.decode().map_err(AdminError::PasswordEncoding)?;
@@ -61,14 +91,13 @@ impl Admin {
         };
         let credential = Credential { hash, description: new.description, time_tick: 0 };
         let admin = self.clone();
-        let plan = move |state: &Snapshot| {
+        Ok(move |state: &Snapshot| {
             admin.check_new_user(state, user.as_str())?;
             // A new user starts empty: nothing of an earlier one of that name comes back.
             let mut changes = unbind_all(state, &user);
             changes.push(Change::Put(Record::User(user.clone(), credential.clone())));
             Ok(((), changes))
-        };
-        finished(self.writer.submit(plan).await)
+        })
     }
 
     fn check_new_user(&self, state: &Snapshot, name: &str) -> Result<(), AdminError> {
@@ -98,72 +127,108 @@ impl Admin {
     /// Nothing to change, a rule is broken, the old password is wrong, the user is not there, or
     /// the change was not acknowledged.
     pub async fn update_user(&self, caller: &Caller, update: UserUpdate) -> Result<(), AdminError> {
-        let target = update.name.trim().to_owned();
-        let trace = Trace { pace: &self.pace, caller, operation: "update user", target: &target };
-        trace.finish(self.try_update_user(caller, update).await)
+        let trace = self.trace(caller, "update user", update.name.trim());
+        let wanted = match self.check_update(update) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                trace.refused(&error);
+                return Err(error);
+            }
+        };
+        for _ in 0..ROUNDS {
+            let prepared = self.prepare_update(caller, &wanted).await;
+            if self.commit(trace.clone(), prepared).await? == Applied::Yes {
+                return Ok(());
+            }
+        }
+        Err(AdminError::OldPassword(wanted.name))
     }
 
-    async fn try_update_user(
-        &self,
-        caller: &Caller,
-        update: UserUpdate,
-    ) -> Result<crate::writer::Done<()>, AdminError> {
+    /// Checks what needs no look at the old password.
+    fn check_update(&self, update: UserUpdate) -> Result<WantedUpdate, AdminError> {
         self.check_description(update.description.as_deref())?;
-        let name = update.name.trim().to_owned();
-        let mut new_hash = None;
-        let mut verified = None;
+        let name = self.snapshots.read().resolve_user(&update.name).to_owned();
         if update.new_password.is_empty() {
             if update.description.is_none() {
                 return Err(AdminError::NothingToUpdate);
             }
-        } else {
-            let old = update.old_password.decode().map_err(AdminError::OldPasswordEncoding)?;
-            let new = update.new_password.decode().map_err(AdminError::NewPasswordEncoding)?;
-            self.rules.password.check(new.as_bytes())?;
-            if !self.may_reset(caller, &name, &old) {
-                verified = Some(self.check_old_password(caller, &name, &old).await?);
-            }
-            self.check_update_target(&name)?;
-            new_hash = Some(self.hash(&new, caller).await?);
+            return Ok(WantedUpdate { name, passwords: None, description: update.description });
         }
-        self.check_update_target(&name)?;
-        let Some(user) = UserName::new(&name) else {
-            return Err(AdminError::UpdateUnknownUser);
-        };
-        let plan = move |state: &Snapshot| {
+        let old = update.old_password.decode().map_err(AdminError::OldPasswordEncoding)?;
+        let new = update.new_password.decode().map_err(AdminError::NewPasswordEncoding)?;
+        self.rules.password.check(new.as_bytes())?;
+        Ok(WantedUpdate { name, passwords: Some((old, new)), description: update.description })
+    }
+
+    async fn prepare_update(
+        &self,
+        caller: &Caller,
+        wanted: &WantedUpdate,
+    ) -> Result<
+        impl FnMut(&Snapshot) -> Result<Plan<Applied>, AdminError> + Send + 'static,
+        AdminError,
+    > {
+        let name = wanted.name.as_str();
+        let mut new_hash = None;
+        let mut basis = Basis::None;
+        if let Some((old, new)) = &wanted.passwords {
+            basis = if self.may_reset(&self.snapshots.read(), caller, name, old) {
+                Basis::Right(old.as_bytes().is_empty())
+            } else {
+                Basis::Hash(self.check_old_password(caller, name, old).await?)
+            };
+            self.check_update_target(name)?;
+            new_hash = Some(self.hash(new, caller).await?);
+        }
+        self.check_update_target(name)?;
+        let user = UserName::new(name).ok_or(AdminError::UpdateUnknownUser)?;
+        let (admin, caller, description) =
+            (self.clone(), caller.clone(), wanted.description.clone());
+        Ok(move |state: &Snapshot| {
             let Some(entry) = state.user(user.as_str()) else {
                 return Err(AdminError::UpdateUnknownUser);
             };
-            // The password that was checked must still be the one in force.
-            if verified.as_ref().is_some_and(|hash| *hash != entry.credential.hash) {
-                return Err(AdminError::OldPassword(user.to_string()));
+            match &basis {
+                // The password that was checked must still be the one in force.
+                Basis::Hash(hash) if *hash != entry.credential.hash => {
+                    return Ok((Applied::HashChanged, Vec::new()));
+                }
+                Basis::Right(left_out) => {
+                    // And the right to do without it must still be there.
+                    let old = Password::from(if *left_out { Vec::new() } else { vec![b'x'] });
+                    if !admin.may_reset(state, &caller, user.as_str(), &old) {
+                        return Err(AdminError::OldPassword(user.to_string()));
+                    }
+                }
+                Basis::Hash(_) | Basis::None => {}
             }
             let mut credential = entry.credential.clone();
             if let Some(hash) = &new_hash {
                 credential.hash = hash.clone();
             }
-            if let Some(description) = &update.description {
+            if let Some(description) = &description {
                 credential.description = Some(description.clone());
             }
             let changed = credential != entry.credential;
             let record = Change::Put(Record::User(user.clone(), credential));
-            Ok(((), changed.then_some(record).into_iter().collect()))
-        };
-        finished(self.writer.submit(plan).await)
+            Ok((Applied::Yes, changed.then_some(record).into_iter().collect()))
+        })
     }
 
     /// Whether the caller may set this password without the old one: super users always may;
     /// administrators may for others, never for `root`, and only if they leave the old one out.
-    fn may_reset(&self, caller: &Caller, name: &str, old: &Password) -> bool {
-        if caller.is_authenticated() && self.rules.super_users.iter().any(|u| u == caller.name()) {
+    fn may_reset(&self, state: &Snapshot, caller: &Caller, name: &str, old: &Password) -> bool {
+        if !caller.is_authenticated() {
+            return false;
+        }
+        if self.rules.super_users.iter().any(|user| user == caller.name()) {
             return true;
         }
         self.rules.admin_resets_passwords
-            && caller.is_authenticated()
             && old.as_bytes().is_empty()
             && name != ROOT
             && name != caller.name()
-            && self.snapshots.read().is_administrator(caller.name(), self.rules.root_needs_role)
+            && state.is_administrator(caller.name(), self.rules.root_needs_role)
     }
 
     /// Checks the present password of a user and returns the hash that it was checked against.
@@ -200,13 +265,15 @@ impl Admin {
     /// # Errors
     /// `root`, an empty name, or the change was not acknowledged.
     pub async fn delete_user(&self, caller: &Caller, name: &str) -> Result<(), AdminError> {
-        let name = name.trim();
-        let trace = Trace { pace: &self.pace, caller, operation: "delete user", target: name };
-        trace.finish(self.try_delete_user(name).await)
+        let name = self.snapshots.read().resolve_user(name).to_owned();
+        let trace = self.trace(caller, "delete user", &name);
+        self.commit(trace, Self::prepare_deletion(&name)).await
     }
 
-    async fn try_delete_user(&self, name: &str) -> Result<crate::writer::Done<()>, AdminError> {
-        // Trimmed before it is compared: ` root ` is root.
+    fn prepare_deletion(
+        name: &str,
+    ) -> Result<impl FnMut(&Snapshot) -> Planned + Send + 'static, AdminError> {
+        // Trimmed before it is compared, unless it is stored so: ` root ` is root.
         if name == ROOT {
             return Err(AdminError::DeleteRoot);
         }
@@ -214,7 +281,7 @@ impl Admin {
             return Err(AdminError::DeleteWithoutName);
         }
         let user = UserName::new(name);
-        let plan = move |state: &Snapshot| {
+        Ok(move |state: &Snapshot| {
             let Some(user) = &user else {
                 return Ok(((), Vec::new()));
             };
@@ -223,8 +290,7 @@ impl Admin {
                 changes.push(Change::Delete(RecordKey::User(user.clone())));
             }
             Ok(((), changes))
-        };
-        finished(self.writer.submit(plan).await)
+        })
     }
 
     /// All user names, ascending by bytes.
@@ -239,7 +305,7 @@ impl Admin {
 }
 
 /// The changes that take all roles from a user.
-fn unbind_all(state: &Snapshot, user: &UserName) -> Vec<Change> {
+pub(super) fn unbind_all(state: &Snapshot, user: &UserName) -> Vec<Change> {
     state
         .roles_of(user.as_str())
         .iter()

@@ -101,6 +101,10 @@ mod number {
 const BUSY: Transport =
     Transport { grpc: Code::ResourceExhausted, http: 429, code: number::RATE_LIMIT };
 
+/// The server is shutting down; nothing was written.
+const CLOSING: Transport =
+    Transport { grpc: Code::Unavailable, http: 503, code: number::UNAVAILABLE };
+
 /// What an operation's error becomes.
 #[must_use]
 pub fn refusal(operation: Operation, error: &AdminError) -> Refusal {
@@ -146,8 +150,14 @@ pub fn refusal(operation: Operation, error: &AdminError) -> Refusal {
             WriteError::ReadOnly | WriteError::Refused | WriteError::Unknown | WriteError::Closed,
         ) => (UNAVAILABLE, unexpected, false),
         AdminError::Busy => (number::RATE_LIMIT, ErrorCode::RateLimit, false),
+        AdminError::CallerGone => (number::REST_NOT_AUTHENTICATED, unexpected, false),
     };
-    let transport = matches!(error, AdminError::Busy).then_some(BUSY);
+    let transport = match error {
+        AdminError::Busy => Some(BUSY),
+        AdminError::CallerGone => Some(credential_transport(CredentialError::NoHeader)),
+        AdminError::Write(WriteError::Closed) => Some(CLOSING),
+        _ => None,
+    };
     Refusal {
         code,
         legacy,

@@ -1,5 +1,6 @@
 //! What a client reads when it may not.
 
+use crate::log::clip;
 use crate::policy::Denial;
 
 /// The text of a denial, as Milvus words it where Milvus has a word for it.
@@ -7,7 +8,8 @@ use crate::policy::Denial;
 pub fn denial_text(denial: &Denial, caller: &str, database: &str) -> String {
     match denial {
         Denial::Privilege { privilege, cluster, .. } => {
-            let database = if *cluster { "*" } else { database };
+            // It goes into a header, and the request may name anything: no legal name is longer.
+            let database = if *cluster { "*" } else { clip(database, 255) };
             format!(
                 "Privilege{privilege}: permission deny to {caller} in the `{database}` database"
             )

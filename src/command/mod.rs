@@ -26,7 +26,14 @@ impl Failure {
     /// Says on standard error what happened.
     #[expect(clippy::print_stderr, reason = "the last word to the person at the terminal")]
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("milvus-rbac: {:#}", self.error);
+        let mut text = self.error.to_string();
+        for cause in self.error.chain().skip(1).map(ToString::to_string) {
+            // Some errors tell their cause themselves.
+            if !text.contains(&cause) {
+                text = format!("{text}: {cause}");
+            }
+        }
+        eprintln!("milvus-rbac: {text}");
         ExitCode::from(self.code)
     }
 }

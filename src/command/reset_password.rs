@@ -20,7 +20,7 @@ const MAX_INPUT: u64 = 4096;
 pub(super) fn run(flags: &ResetPasswordFlags) -> Result<(), Failure> {
     let loaded = configuration(&Flags::from(&flags.store))?;
     let settings = &loaded.settings;
-    telemetry::init(settings.log_format)?;
+    telemetry::init(settings.log_format).map_err(Failure::configuration)?;
     let StoreSetting::Sled(path) = &settings.store else {
         return Err(Failure::configuration(anyhow::anyhow!(
             "`{}` keeps nothing between runs, so there is no password in it to reset; name the \
@@ -29,8 +29,8 @@ pub(super) fn run(flags: &ResetPasswordFlags) -> Result<(), Failure> {
         )));
     };
     // Opening would create it, and a typing mistake would look like success.
-    if !path.is_dir() {
-        return Err(anyhow::anyhow!("there is no data directory at {}", path.display()).into());
+    if !path.join("db").is_file() {
+        return Err(anyhow::anyhow!("{} is no data directory", path.display()).into());
     }
     // Opened before the question, so that nobody types a password for nothing.
     let deployment = Deployment::open(open_store(settings)?, settings)?;
@@ -79,7 +79,7 @@ fn read_password(user: &str) -> anyhow::Result<Password> {
         .take(MAX_INPUT)
         .read_to_end(&mut input)
         .context("cannot read the password from standard input")?;
-    let line = input.strip_suffix(b"\n").unwrap_or(&input);
+    let line = input.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
         bail!("standard input holds no password; nothing was changed");

@@ -13,7 +13,7 @@ use super::{Failure, configuration};
 
 pub(super) fn run(flags: &ServeFlags) -> Result<(), Failure> {
     let loaded = configuration(&Flags::from(flags))?;
-    telemetry::init(loaded.settings.log_format)?;
+    telemetry::init(loaded.settings.log_format).map_err(Failure::configuration)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

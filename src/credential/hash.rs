@@ -99,16 +99,30 @@ pub(super) fn hash(password: &[u8], cost: u32) -> Result<PasswordHash, Credentia
     Ok(PasswordHash::new(&format!("$2a${cost:02}${salt}{digest}")))
 }
 
+/// A hash that stands in where there is none, for the time that it takes to read and check one.
+/// Whoever is checked against it is refused, whatever comes out.
+pub(super) fn decoy(cost: u32) -> PasswordHash {
+    let (salt, digest) = (SALT.encode([0x5a; 16]), bcrypt::BASE_64.encode([0x5a; 23]));
+    PasswordHash::new(&format!("$2a${cost:02}${salt}{digest}"))
+}
+
 /// Whether the password is that of the stored hash. A refusal costs what one bcrypt at the
 /// configured cost costs, also without a hash, or with one that cannot be read or is cheaper;
-/// only a hash of a higher cost takes longer.
-pub(super) fn check(stored: Option<&PasswordHash>, password: &[u8], policy: Policy) -> bool {
-    let Some(stored) = stored.and_then(Stored::parse) else {
+/// only a hash of a higher cost takes longer. The decoy is a hash of the configured cost.
+pub(super) fn check(
+    stored: Option<&PasswordHash>,
+    decoy: &PasswordHash,
+    password: &[u8],
+    policy: Policy,
+) -> bool {
+    let exists = stored.is_some();
+    let Some(stored) = Stored::parse(stored.unwrap_or(decoy)) else {
         burn(policy.cost, password);
         return false;
     };
-    // Not short-circuited: a password that is too long costs the same as one that is wrong.
-    if stored.matches(password) & policy.admits(password.len()) {
+    // Not short-circuited: a password that is too long costs the same as one that is wrong, and a
+    // user who is not there as much as one who is.
+    if stored.matches(password) & policy.admits(password.len()) & exists {
         return true;
     }
     // Each step of cost doubles the work, so 2^low + (2^low + … + 2^(high-1)) = 2^high: the
@@ -159,6 +173,19 @@ mod tests {
 
     fn accepts(hash: &str, password: &[u8]) -> bool {
         check(Some(&PasswordHash::new(hash)), password, REFUSE)
+    }
+
+    fn check(stored: Option<&PasswordHash>, password: &[u8], policy: Policy) -> bool {
+        super::check(stored, &decoy(policy.cost), password, policy)
+    }
+
+    #[test]
+    fn a_user_who_is_not_there_is_refused_even_if_the_decoy_matches() {
+        let decoy = decoy(4);
+        assert_eq!(Stored::parse(&decoy).unwrap().cost, 4);
+        let matching = hash(b"Milvus", 4).unwrap();
+        assert!(super::check(Some(&matching), &decoy, b"Milvus", REFUSE));
+        assert!(!super::check(None, &matching, b"Milvus", REFUSE));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! hash that should be made anew is handed to the caller, who has a store.
 
 use std::fmt;
+use std::hint::black_box;
 use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -75,10 +76,20 @@ pub struct RaiseCost {
     pub password: Password,
 }
 
+/// A login that is not remembered.
+struct Asked {
+    /// The hash that the current snapshot holds for the user, if there is one.
+    stored: Option<PasswordHash>,
+    /// What this login would be remembered as.
+    key: [u8; 32],
+}
+
 /// Checks passwords. One for the whole process; its threads end when it is dropped.
 pub struct Verifier {
     policy: Policy,
     raise_cost: bool,
+    /// Stands in for the hash of a user who is not there.
+    decoy: PasswordHash,
     /// HMAC with the key of this process already taken in, to be cloned for each digest.
     keyed: Hmac<Sha256>,
     pool: Pool,
@@ -102,6 +113,7 @@ impl Verifier {
         Ok(Self {
             policy: Policy { cost, long_passwords },
             raise_cost,
+            decoy: hash::decoy(cost),
             keyed: Hmac::new((&*key).into()),
             pool: Pool::start(threads, queue).map_err(StartError::Thread)?,
             flights: Flights::default(),
@@ -124,13 +136,7 @@ impl Verifier {
         login: &Login,
         peer: Peer,
     ) -> Option<Caller> {
-        let name = login.user()?;
-        let known = snapshots
-            .read()
-            .user(name)
-            .is_some_and(|user| self.verify_cached(user, name, login.password()));
-        let user = if known { UserName::new(name) } else { None };
-        user.map(|user| Caller::verified(user, peer))
+        self.recall(snapshots, login, peer).ok()
     }
 
     /// Who is calling, by the hash that the current snapshot holds: a changed password counts and
@@ -146,12 +152,11 @@ impl Verifier {
         peer: Peer,
     ) -> Result<Authenticated, CredentialError> {
         for _ in 0..ROUNDS {
-            if let Some(caller) = self.authenticate_cached(snapshots, login, peer) {
-                return Ok(Authenticated { caller, raise: None });
-            }
-            let stored = stored_hash(snapshots, login);
+            let Asked { stored, key } = match self.recall(snapshots, login, peer) {
+                Ok(caller) => return Ok(Authenticated { caller, raise: None }),
+                Err(asked) => asked,
+            };
             let password = login.password();
-            let key = self.digest(login.user_bytes(), stored.as_ref(), password);
             if !self.check_shared(key, stored.clone(), password, peer.ip()).await? {
                 let why = self.why_refused(stored.as_ref(), password);
                 return Err(CredentialError::Refused { why });
@@ -183,9 +188,9 @@ impl Verifier {
         password: &Password,
         peer: Peer,
     ) -> Result<bool, CredentialError> {
-        let (stored, policy) = (stored.cloned(), self.policy);
+        let (stored, policy, decoy) = (stored.cloned(), self.policy, self.decoy.clone());
         let password = Password::copy_of(password.as_bytes());
-        let work = move || hash::check(stored.as_ref(), password.as_bytes(), policy);
+        let work = move || hash::check(stored.as_ref(), &decoy, password.as_bytes(), policy);
         self.pool.run(peer.ip(), work).await
     }
 
@@ -231,6 +236,23 @@ impl Verifier {
         self.pool.runs()
     }
 
+    /// The caller, if this login is remembered; else what has to be checked. Takes as long for an
+    /// unknown user as for one whose login is not remembered, or is another.
+    fn recall(&self, snapshots: &SnapshotCell, login: &Login, peer: Peer) -> Result<Caller, Asked> {
+        let snapshot = snapshots.read();
+        let name = login.user();
+        let user = name.and_then(|name| snapshot.user(name));
+        let stored = user.map(|user| &user.credential.hash);
+        let key = self.digest(login.user_bytes(), stored, login.password());
+        let known = user
+            .and_then(|user| user.login.get())
+            .is_some_and(|remembered| key.ct_eq(remembered).into());
+        match name.filter(|_| known).and_then(UserName::new) {
+            Some(name) => Ok(Caller::verified(name, peer)),
+            None => Err(Asked { stored: stored.cloned(), key }),
+        }
+    }
+
     /// Remembers a verified login in the user's current entry.
     fn accept(
         &self,
@@ -263,8 +285,9 @@ impl Verifier {
         password: &[u8],
         peer: IpAddr,
     ) -> Result<bool, CredentialError> {
-        let (password, policy) = (Password::copy_of(password), self.policy);
-        let work = move || hash::check(stored.as_ref(), password.as_bytes(), policy);
+        let (password, policy, decoy) =
+            (Password::copy_of(password), self.policy, self.decoy.clone());
+        let work = move || hash::check(stored.as_ref(), &decoy, password.as_bytes(), policy);
         let (ticket, job) = self.flights.join(key, work);
         if let Some(job) = job {
             self.pool.submit(peer, job);
@@ -273,11 +296,13 @@ impl Verifier {
     }
 
     fn why_refused(&self, stored: Option<&PasswordHash>, password: &[u8]) -> RefusedWhy {
-        match stored.map(Stored::parse) {
+        // The decoy is taken apart as well, so that this takes as long for an unknown user.
+        let readable = black_box(Stored::parse(stored.unwrap_or(&self.decoy)).is_some());
+        match stored.map(|_| readable) {
             None => RefusedWhy::UnknownUser,
-            Some(None) => RefusedWhy::UnreadableHash,
-            Some(Some(_)) if !self.policy.admits(password.len()) => RefusedWhy::TooLong,
-            Some(Some(_)) => RefusedWhy::WrongPassword,
+            Some(false) => RefusedWhy::UnreadableHash,
+            Some(true) if !self.policy.admits(password.len()) => RefusedWhy::TooLong,
+            Some(true) => RefusedWhy::WrongPassword,
         }
     }
 
@@ -286,7 +311,8 @@ impl Verifier {
     fn digest(&self, user: &[u8], hash: Option<&PasswordHash>, password: &[u8]) -> [u8; 32] {
         let mut mac = self.keyed.clone();
         mac.update(&[u8::from(hash.is_some())]);
-        for part in [user, hash.map_or(&[], |hash| hash.expose().as_bytes()), password] {
+        // Without a hash the decoy stands in, for the time it takes; the byte above tells them apart.
+        for part in [user, hash.unwrap_or(&self.decoy).expose().as_bytes(), password] {
             mac.update(&(part.len() as u64).to_le_bytes());
             mac.update(part);
         }
@@ -298,11 +324,6 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier").field("policy", &self.policy).finish_non_exhaustive()
     }
-}
-
-/// The hash that the current snapshot holds for the user of a login.
-fn stored_hash(snapshots: &SnapshotCell, login: &Login) -> Option<PasswordHash> {
-    snapshots.read().user(login.user()?).map(|user| user.credential.hash.clone())
 }
 
 fn half_the_processors() -> usize {

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use crate::api::undecodable;
 use bytes::Buf as _;
 use prost::Message;
 use tonic::Status;
@@ -62,10 +63,4 @@ impl<U: Message + Default> Decoder for MessageDecoder<U> {
         let bytes = buffer.copy_to_bytes(buffer.remaining());
         U::decode(bytes).map(Some).map_err(|error| undecodable(&error.to_string()))
     }
-}
-
-/// The answer to a message that cannot be decoded.
-#[must_use]
-pub fn undecodable(detail: &str) -> Status {
-    Status::internal(format!("grpc: error unmarshalling request: {detail}"))
 }

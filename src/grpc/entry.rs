@@ -15,12 +15,9 @@ pub(super) fn enter<T>(request: Request<T>) -> Result<(Caller, T), tonic::Status
     Ok((caller, message))
 }
 
-/// The `dbname` of the connection; empty if there is none or it is no text.
+/// The `dbname` of the connection; empty if there is none.
 pub(super) fn connection_database<T>(request: &Request<T>) -> String {
-    request
-        .metadata()
-        .get("dbname")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned()
+    let name =
+        request.metadata().get("dbname").map(tonic::metadata::MetadataValue::as_encoded_bytes);
+    String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
 }

@@ -7,7 +7,7 @@ use super::Target;
 use crate::api::denial_text;
 use crate::authorizer::Authorizer;
 use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer};
-use crate::log_pace::LogPace;
+use crate::log::{Clipped, LogPace};
 use crate::model::DEFAULT_DATABASE;
 use crate::policy::{Decision, Permit, Requirement};
 
@@ -29,14 +29,34 @@ impl Default for GuardLimits {
 pub struct Guard {
     authorizer: Authorizer,
     limits: GuardLimits,
-    pace: Arc<LogPace>,
+    paces: Arc<Paces>,
+}
+
+/// Most objects that a line names.
+const MOST_OBJECTS: usize = 8;
+
+/// A pace for each kind of refusal: what costs an attacker nothing must not drown what matters.
+#[derive(Debug, Default)]
+struct Paces {
+    no_login: LogPace,
+    wrong_login: LogPace,
+    denials: LogPace,
+}
+
+impl Paces {
+    fn of(&self, error: CredentialError) -> &LogPace {
+        match error {
+            CredentialError::Refused { .. } => &self.wrong_login,
+            _ => &self.no_login,
+        }
+    }
 }
 
 impl Guard {
     /// A guard around this authorizer.
     #[must_use]
     pub fn new(authorizer: Authorizer, limits: GuardLimits) -> Self {
-        Self { authorizer, limits, pace: Arc::default() }
+        Self { authorizer, limits, paces: Arc::default() }
     }
 
     /// The limits in force.
@@ -64,9 +84,10 @@ impl Guard {
         let user = login.as_ref().ok().map(|login| login.user_bytes().to_vec());
         let outcome = self.authorizer.authenticate(login, peer).await;
         if let Err(error) = &outcome
-            && let Some(suppressed) = self.pace.admit()
+            && let Some(suppressed) = self.paces.of(*error).admit()
         {
             let user = user.map(|user| String::from_utf8_lossy(&user).into_owned());
+            let (user, path) = (user.as_deref().map(Clipped), Clipped(path));
             tracing::info!(
                 ?user, %peer, ?path, reason = error.reason(), suppressed, "login refused"
             );
@@ -95,11 +116,13 @@ impl Guard {
             Decision::Deny(denial) => denial,
         };
         let name = caller.map_or("", Caller::name);
-        if let Some(suppressed) = self.pace.admit() {
+        if let Some(suppressed) = self.paces.denials.admit() {
             let peer = caller.map_or(Peer::LOCAL, Caller::peer);
+            let objects: Vec<Clipped<'_>> =
+                target.objects.iter().take(MOST_OBJECTS).map(|name| Clipped(name)).collect();
             tracing::info!(
-                caller = ?name, %peer, rpc = requirement.method, ?database,
-                objects = ?target.objects, reason = denial.reason(), suppressed, "denied"
+                caller = ?Clipped(name), %peer, rpc = requirement.method,
+                database = ?Clipped(database), ?objects, count = target.objects.len(), reason = denial.reason(), suppressed, "denied"
             );
         }
         Err(denial_text(&denial, name, database))

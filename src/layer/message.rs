@@ -8,7 +8,7 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use tonic::Status;
 
-use crate::grpc::codec::undecodable;
+use crate::api::undecodable;
 
 /// Bytes before a message: a flag and its length.
 const PREFIX: usize = 5;

@@ -17,8 +17,8 @@ use tower::{Layer, Service, ServiceExt as _};
 use super::message::{payload, read_unary};
 use super::rejection::{denied, not_served, unauthenticated, unknown};
 use super::{Guard, Target, scan};
+use crate::api::undecodable;
 use crate::credential::{Caller, Peer, grpc};
-use crate::grpc::codec::undecodable;
 use crate::policy::{Requirement, find};
 
 /// Puts a guard in front of gRPC services.
@@ -128,8 +128,8 @@ fn permit(
     target: &Target,
     parts: &Parts,
 ) -> Result<(), Status> {
-    let connection =
-        parts.headers.get("dbname").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let _permit = guard.decide(caller, requirement, target, connection).map_err(denied)?;
+    let connection = parts.headers.get("dbname").map(http::HeaderValue::as_bytes);
+    let connection = String::from_utf8_lossy(connection.unwrap_or_default());
+    let _permit = guard.decide(caller, requirement, target, &connection).map_err(denied)?;
     if requirement.served { Ok(()) } else { Err(not_served(requirement)) }
 }

@@ -6,8 +6,7 @@
 
 use std::str;
 
-use crate::model::ObjectType;
-use crate::policy::{Need, ObjectSource, Requirement};
+use crate::policy::{ObjectSource, Requirement};
 
 /// Names out of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,16 +66,8 @@ pub fn scan(message: &[u8], requirement: &Requirement) -> Result<Target, ScanErr
         }
     }
     objects.extend(nested.flatten().filter(|name| !name.is_empty()));
-    let objects = objects.into_iter().map(|name| as_decided(name, requirement)).collect();
+    let objects = objects.into_iter().map(str::to_owned).collect();
     Ok(Target { database: database.unwrap_or_default().to_owned(), objects })
-}
-
-/// User names are trimmed before anything is compared, here as in the operations.
-fn as_decided(name: &str, requirement: &Requirement) -> String {
-    match requirement.documented {
-        Need::Privilege { object_type: ObjectType::User, .. } => name.trim().to_owned(),
-        _ => name.to_owned(),
-    }
 }
 
 /// Field 1 of an embedded message, as text.
@@ -210,14 +201,6 @@ mod tests {
     }
 
     #[test]
-    fn user_names_are_trimmed_as_the_operations_trim_them() {
-        let request =
-            pb::UpdateCredentialRequest { username: " ann ".into(), ..Default::default() };
-        let target = scan(&request.encode_to_vec(), row("UpdateCredential")).unwrap();
-        assert_eq!(target.objects, ["ann"]);
-    }
-
-    #[test]
     fn a_repeated_field_gives_all_its_names() {
         let message = [&b"\x1a\x01a"[..], b"\x1a\x01b", b"\x12\x02db"].concat();
         let target = scan(&message, row("Flush")).unwrap();
@@ -253,7 +236,7 @@ mod tests {
                 && let Ok(decoded) = pb::UpdateCredentialRequest::decode(&*bytes)
             {
                 let name = target.objects.first().map_or("", String::as_str);
-                prop_assert_eq!(name, decoded.username.trim());
+                prop_assert_eq!(name, decoded.username);
             }
         }
     }

@@ -63,7 +63,7 @@ pub fn decide(snapshot: &Snapshot, rules: Rules, request: &Request<'_>) -> Decis
         }
         Need::RootOnly => Denial::RootOnly(requirement),
         Need::Privilege { object_type, privilege, level } => {
-            let own = object_type == ObjectType::User && is_only(caller, request.objects);
+            let own = object_type == ObjectType::User && is_only(snapshot, caller, request.objects);
             if own || snapshot.is_administrator(caller, rules.root_needs_role) {
                 return Decision::Allow(Permit(()));
             }
@@ -74,8 +74,10 @@ pub fn decide(snapshot: &Snapshot, rules: Rules, request: &Request<'_>) -> Decis
 }
 
 /// Whether the request is about the caller and nobody else. No name at all means everybody.
-fn is_only(caller: &str, objects: &[String]) -> bool {
-    !objects.is_empty() && objects.iter().all(|object| object == caller)
+///
+/// INVARIANT: a name means the same user here as in the operations.
+fn is_only(snapshot: &Snapshot, caller: &str, objects: &[String]) -> bool {
+    !objects.is_empty() && objects.iter().all(|object| snapshot.resolve_user(object) == caller)
 }
 
 #[cfg(test)]

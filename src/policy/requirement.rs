@@ -60,6 +60,8 @@ pub struct Requirement {
     pub object: ObjectSource,
     /// Whether either side sends more than one message.
     pub streaming: bool,
+    /// Whether the client sends more than one message.
+    pub many_requests: bool,
     /// Whether this package answers it itself.
     pub served: bool,
 }

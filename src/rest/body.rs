@@ -61,14 +61,20 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
+    // What announces too much is not waited for.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large(limit));
+    }
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("{NOT_JSON}, the request body is larger than {limit} bytes");
-            Err(failure(StatusCode::PAYLOAD_TOO_LARGE, number::NOT_JSON, &message))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Err(_) => Err(failure(StatusCode::REQUEST_TIMEOUT, number::TIMEOUT, "request timeout")),
     }
+}
+
+fn too_large(limit: usize) -> Answer {
+    let message = format!("{NOT_JSON}, the request body is larger than {limit} bytes");
+    failure(StatusCode::PAYLOAD_TOO_LARGE, number::NOT_JSON, &message)
 }
 
 /// Reads the fields of an endpoint's body and checks that the required ones are there.

@@ -131,12 +131,12 @@ impl RestApi {
         let body = body::parse(route.endpoint, &bytes)?;
         drop(bytes);
         let target = target(requirement, &body);
-        let header = parts.headers.get("db-name").and_then(|value| value.to_str().ok());
-        let connection = header.unwrap_or_default();
+        let header = parts.headers.get("db-name").map(HeaderValue::as_bytes);
+        let connection = &*String::from_utf8_lossy(header.unwrap_or_default());
         self.decide(caller, requirement, &target, connection)?;
-        if route.endpoint == Endpoint::RolesDescribe
-            && let Some(grants) = find(GRANTS_OF_ROLE)
-        {
+        if route.endpoint == Endpoint::RolesDescribe {
+            // Its second step, reading the grants, is decided by a row of its own.
+            let grants = find(GRANTS_OF_ROLE).ok_or_else(not_found)?;
             self.decide(caller, grants, &target, connection)?;
         }
         Ok(self.operate(route.endpoint, caller, body).await)
@@ -185,8 +185,7 @@ impl RestApi {
 fn target(requirement: &Requirement, body: &Body) -> Target {
     let objects = match requirement.object {
         ObjectSource::Any => Vec::new(),
-        // Trimmed as everywhere that user names are compared.
-        _ => vec![body.get(Field::UserName).trim().to_owned()],
+        _ => vec![body.get(Field::UserName).to_owned()],
     };
     Target { database: body.get(Field::DbName).to_owned(), objects }
 }

@@ -46,6 +46,9 @@ impl Field {
     }
 }
 
+/// Most levels of nesting, counted from the body's own object; fields of ours have one.
+const MOST_LEVELS: usize = 128;
+
 /// The body of one or more endpoints.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -98,6 +101,9 @@ impl Shape {
     /// # Errors
     /// What the parser says; it never quotes a value.
     pub(super) fn read(&self, bytes: &[u8]) -> Result<Body, String> {
+        if is_too_deep(bytes) {
+            return Err(format!("invalid JSON, nested deeper than {MOST_LEVELS} levels"));
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         deserializer.deserialize_any(ObjectVisitor(self)).map_err(|error| {
             // The parser's own text may quote what it found, and that may be a password.
@@ -156,6 +162,33 @@ impl<'de> DeserializeSeed<'de> for TextSeed {
     }
 }
 
+/// Whether the first value is nested deeper than anybody means it. The parser skips unknown fields
+/// of any depth.
+fn is_too_deep(bytes: &[u8]) -> bool {
+    let (mut level, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => level += 1,
+            b']' | b'}' => {
+                level = level.saturating_sub(1);
+                if level == 0 {
+                    // What follows is not read.
+                    return false;
+                }
+            }
+            _ => {}
+        }
+        if level > MOST_LEVELS {
+            return true;
+        }
+    }
+    false
+}
+
 /// Field names match without regard to case.
 fn same_name(name: &str, key: &str) -> bool {
     name.eq_ignore_ascii_case(key)
@@ -208,11 +241,16 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_levels_of_nesting_are_no_danger() {
-        let deep =
-            format!(r#"{{"x":{}{},"userName":"a"}}"#, "[".repeat(10_000), "]".repeat(10_000));
-        // Either outcome is fine, a crash is not.
-        let _ = name(&deep);
+    fn nesting_counts_outside_of_strings_and_in_the_first_value_only() {
+        let body = |levels: usize, rest: &str| {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            format!(r#"{{"y":"\"[{{\\","x":{open}{close},"userName":"a{rest}"}}"#)
+        };
+        assert_eq!(name(&body(MOST_LEVELS - 1, "")).unwrap(), "a");
+        assert!(name(&body(MOST_LEVELS, "")).unwrap_err().contains("deeper than 128 levels"));
+        assert!(name(&body(10_000, "")).is_err());
+        assert_eq!(name(&body(1, &"[".repeat(200))).unwrap().len(), 201);
+        assert_eq!(name(&format!("{}{}", body(1, ""), "{".repeat(200))).unwrap(), "a");
     }
 
     proptest! {

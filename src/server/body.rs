@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
@@ -42,8 +43,16 @@ pub enum BodyError {
     Broken(#[from] hyper::Error),
 }
 
+/// Most bytes of a body nobody wanted that are read and thrown away, and how long that may take.
+const UNWANTED_BYTES: usize = 64 * 1024;
+const UNWANTED_TIME: Duration = Duration::from_secs(1);
+
 /// A request body that fails with [`BodyError::TooSlow`] once its time is over. After that error
 /// it yields nothing; dropping it closes the HTTP/1 connection or resets the HTTP/2 stream.
+///
+/// One that is dropped unread, because the answer was clear without it, is read to its end in the
+/// background if that is near: some clients take the reset of a stream that they still write to
+/// for a failure, although the answer is complete.
 #[derive(Debug)]
 pub struct RequestBody {
     // None once the deadline has passed.
@@ -80,6 +89,30 @@ impl RequestBody {
             // Lifted while it was waited for.
             Poll::Ready(()) if self.lifted.is_lifted() => Poll::Pending,
             other => other,
+        }
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        let unread = self.inner.take().filter(|inner| {
+            !inner.is_end_stream() && inner.size_hint().lower() <= UNWANTED_BYTES as u64
+        });
+        if let Some(inner) = unread
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(tokio::time::timeout(UNWANTED_TIME, throw_away(inner)));
+        }
+    }
+}
+
+/// Reads a body to its end or to what it is worth.
+async fn throw_away(mut body: Incoming) {
+    let mut read = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > UNWANTED_BYTES {
+            return;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The few answers that the transport gives by itself, in the shape that the client expects:
 //! a gRPC status without messages, or a bare HTTP status.
 
-use http::header::{CONNECTION, CONTENT_TYPE};
+use http::header::{CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::ResponseBody;
@@ -26,6 +26,8 @@ pub(crate) fn internal<B>(grpc: bool) -> Response<ResponseBody<B>> {
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, json);
+    // As every other answer of REST has it.
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderValue};
+use http::response::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -67,6 +69,7 @@ impl<S: HttpService> Answering<S> {
         request: Request<Incoming>,
     ) -> Response<ResponseBody<S::Body>> {
         let grpc = is_grpc(request.headers());
+        let head = request.method() == Method::HEAD;
         // After a CONNECT the stream would no longer be HTTP, and we are no proxy.
         if request.method() == Method::CONNECT {
             return refusal::status(StatusCode::METHOD_NOT_ALLOWED);
@@ -85,9 +88,21 @@ impl<S: HttpService> Answering<S> {
             return refusal::internal(grpc);
         };
         let (mut parts, body) = response.into_parts();
+        if head {
+            return headers_only(parts, &body);
+        }
         let closing = parts.extensions.remove::<Endless>().map(|_| self.closing);
         Response::from_parts(parts, ResponseBody::service(body, grpc, closing))
     }
+}
+
+/// The answer to HEAD: the length that GET would have had, and nothing of that length. hyper
+/// leaves the body out over HTTP/1 only; over HTTP/2 it would break the stream.
+fn headers_only<B, R: Body>(mut parts: Parts, body: &R) -> Response<ResponseBody<B>> {
+    if let Some(length) = body.size_hint().exact() {
+        parts.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    Response::from_parts(parts, ResponseBody::text(""))
 }
 
 /// Polls `future` with panics caught.

@@ -88,8 +88,11 @@ impl Service<Request<Body>> for Rpcs {
                 return Box::pin(async move { Ok(status.into_http()) });
             }
         };
-        let endless = find(request.uri().path()).is_some_and(|row| row.streaming);
-        if endless && let Some(deadline) = request.extensions().get::<BodyDeadline>() {
+        let row = find(request.uri().path());
+        let endless = row.is_some_and(|row| row.streaming);
+        if row.is_some_and(|row| row.many_requests)
+            && let Some(deadline) = request.extensions().get::<BodyDeadline>()
+        {
             // Its requests come as long as the stream lives.
             deadline.lift();
         }

@@ -61,7 +61,7 @@ impl StartError {
     /// Whether the configuration has to change before a start can succeed.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::DefaultRootPassword)
+        matches!(self, Self::DefaultRootPassword | Self::Bootstrap(BootstrapError::RootPassword(_)))
     }
 }
 
@@ -98,6 +98,10 @@ impl Server {
     /// # Errors
     /// Why the server cannot start; nothing is listened on then.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+        // Not even a directory is made for a start that is bound to be refused.
+        if exposes_default_password(settings) && is_new(&settings.store) {
+            return Err(StartError::DefaultRootPassword);
+        }
         let deployment = Deployment::open(open_store(settings)?, settings)?;
         match Self::assemble(settings, deployment.clone()).await {
             Ok(server) => Ok(server),
@@ -180,11 +184,9 @@ impl Server {
 async fn prepare(settings: &Settings, deployment: &Deployment) -> Result<(), StartError> {
     let password = &settings.security.default_root_password;
     let admin = deployment.admin();
-    let exposed =
-        settings.listens_beyond_loopback() && !settings.security.insecure_default_root_password;
     let no_users = admin.snapshots().read().users().len() == 0;
     // Asked before root is created, so that the advice to configure another one still works.
-    if exposed && no_users && password.expose() == ROOT_DEFAULT_PASSWORD {
+    if no_users && exposes_default_password(settings) {
         return Err(StartError::DefaultRootPassword);
     }
     let password = Password::from(password.expose().as_bytes().to_vec());
@@ -202,13 +204,32 @@ async fn prepare(settings: &Settings, deployment: &Deployment) -> Result<(), Sta
     if let Some(hash) = hash
         && deployment.verifier().is_password(&hash, ROOT_DEFAULT_PASSWORD.as_bytes()).await?
     {
-        if exposed {
+        if is_exposed(settings) {
             return Err(StartError::DefaultRootPassword);
         }
         tracing::warn!("root has its built-in password; change it before anybody can connect");
     }
     warn_of_exposure(settings);
     Ok(())
+}
+
+/// Whether others can connect, and nobody has said that this is fine whatever root's password is.
+fn is_exposed(settings: &Settings) -> bool {
+    settings.listens_beyond_loopback() && !settings.security.insecure_default_root_password
+}
+
+/// Whether a root that is made now could be anybody.
+fn exposes_default_password(settings: &Settings) -> bool {
+    is_exposed(settings)
+        && settings.security.default_root_password.expose() == ROOT_DEFAULT_PASSWORD
+}
+
+/// Whether nothing is kept there yet.
+fn is_new(store: &StoreSetting) -> bool {
+    match store {
+        StoreSetting::Memory => true,
+        StoreSetting::Sled(path) => !path.exists(),
+    }
 }
 
 fn warn_of_exposure(settings: &Settings) {

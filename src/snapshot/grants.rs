@@ -14,6 +14,8 @@ type Target = (Arc<str>, Arc<str>);
 pub struct Grants {
     /// Rows by role, so that a role's grants are found and dropped without a scan.
     rows: OrdMap<RoleName, OrdMap<Target, GrantId>>,
+    /// How many rows lead to an id.
+    uses: OrdMap<GrantId, usize>,
     /// Privileges by id; ids that no row names decide nothing.
     privileges: OrdMap<GrantId, OrdMap<Arc<str>, Grantor>>,
 }
@@ -50,10 +52,14 @@ impl Grants {
     /// another role shares stay with that role.
     #[must_use]
     pub fn removal_of(&self, role: &RoleName) -> Vec<Change> {
+        let mut own: OrdMap<GrantId, usize> = OrdMap::new();
+        for (_, id) in self.rows_of(role) {
+            *own.entry(id.clone()).or_default() += 1;
+        }
         let mut changes = Vec::new();
         for (row, id) in self.rows_of(role) {
             changes.push(Change::Delete(RecordKey::Row(row)));
-            if self.is_shared(id, role) {
+            if self.uses.get(id) > own.get(id) {
                 continue;
             }
             for privilege in self.privileges.get(id).into_iter().flat_map(OrdMap::keys) {
@@ -63,20 +69,15 @@ impl Grants {
         changes
     }
 
-    /// Whether a row of some other role leads to the same id. Only ids of 16 digits can collide.
-    fn is_shared(&self, id: &GrantId, role: &RoleName) -> bool {
-        id.0.len() <= 16
-            && self
-                .rows
-                .iter()
-                .any(|(other, rows)| other != role && rows.values().any(|found| found == id))
-    }
-
     pub(super) fn put(&mut self, record: &Record) {
         match record {
             Record::Row(row, id) => {
                 let target = (row.object_type.clone(), row.object.clone());
-                self.rows.entry(row.role.clone()).or_default().insert(target, id.clone());
+                let rows = self.rows.entry(row.role.clone()).or_default();
+                if let Some(before) = rows.insert(target, id.clone()) {
+                    release(&mut self.uses, &before);
+                }
+                *self.uses.entry(id.clone()).or_default() += 1;
             }
             Record::Privilege(id, privilege, grantor) => {
                 self.privileges
@@ -93,7 +94,9 @@ impl Grants {
             RecordKey::Row(row) => {
                 let target = (row.object_type.clone(), row.object.clone());
                 if let Some(rows) = self.rows.get_mut(&row.role) {
-                    rows.remove(&target);
+                    if let Some(id) = rows.remove(&target) {
+                        release(&mut self.uses, &id);
+                    }
                     if rows.is_empty() {
                         self.rows.remove(&row.role);
                     }
@@ -123,5 +126,54 @@ impl Grants {
             })
         });
         rows.chain(privileges)
+    }
+}
+
+/// One row less leads to an id.
+fn release(uses: &mut OrdMap<GrantId, usize>, id: &GrantId) {
+    if let Some(count) = uses.get_mut(id) {
+        *count -= 1;
+        if *count == 0 {
+            uses.remove(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(role: &str, object: &str, id: &str) -> Record {
+        let role = RoleName::new(role).unwrap();
+        let row = ObjectRow { role, object_type: "Global".into(), object: object.into() };
+        Record::Row(row, GrantId(id.into()))
+    }
+
+    #[test]
+    fn privileges_under_an_id_that_another_role_shares_stay() {
+        let mut grants = Grants::default();
+        let privilege = |id: &str| {
+            Record::Privilege(GrantId(id.into()), "PrivilegeAll".into(), Grantor("root".into()))
+        };
+        for record in [
+            row("a", "default.*", "own"),
+            row("a", "db.*", "shared"),
+            row("b", "db.*", "shared"),
+            privilege("own"),
+            privilege("shared"),
+        ] {
+            grants.put(&record);
+        }
+        let role = RoleName::new("a").unwrap();
+        let removal = grants.removal_of(&role);
+        assert_eq!(removal.len(), 3, "two rows and one privilege");
+        for change in &removal {
+            if let Change::Delete(key) = change {
+                grants.delete(key);
+            }
+        }
+        assert!(!grants.any_of(&role));
+        assert!(grants.any_of(&RoleName::new("b").unwrap()));
+        assert_eq!(grants.removal_of(&RoleName::new("b").unwrap()).len(), 2);
     }
 }

@@ -76,6 +76,13 @@ impl Snapshot {
         self.users.get(name).map(Arc::as_ref)
     }
 
+    /// The user that a request means: the one stored under exactly this name or, as almost always,
+    /// the trimmed name. Old servers stored names with white space around them.
+    #[must_use]
+    pub fn resolve_user<'a>(&self, name: &'a str) -> &'a str {
+        if self.users.contains_key(name) { name } else { name.trim() }
+    }
+
     /// All users, ascending by name.
     pub fn users(&self) -> impl ExactSizeIterator<Item = (&UserName, &User)> {
         self.users.iter().map(|(name, user)| (name, user.as_ref()))

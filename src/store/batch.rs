@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::keys::{DecodedKey, decode_key, encode_key};
-use super::record::{decode_record, encode_record};
+use super::record::{decode_record, encode_record, is_credential};
 use super::{Loaded, StoreError};
-use crate::model::{Change, Revision};
+use crate::model::{Change, Record, Revision};
 
 /// Changes in written form.
 pub(super) struct Batch {
@@ -59,8 +59,11 @@ pub(super) fn decode_all<'a>(
 
 /// Adds what a pair stands for, or its key to what is ignored.
 pub(super) fn add_pair(loaded: &mut Loaded, key: &[u8], value: &[u8]) {
-    match decode_record(key, value) {
-        Some(record) => loaded.records.push(record),
-        None => loaded.ignored.push(String::from_utf8_lossy(key).into_owned()),
+    let record = decode_record(key, value);
+    // A user who cannot log in because the value is damaged is there, and told of.
+    let damaged = matches!(&record, Some(Record::User(..))) && !is_credential(value);
+    if record.is_none() || damaged {
+        loaded.ignored.push(String::from_utf8_lossy(key).into_owned());
     }
+    loaded.records.extend(record);
 }

@@ -31,12 +31,13 @@ pub fn encode_record(record: &Record) -> (String, Vec<u8>) {
 }
 
 /// The record that a stored pair makes, or `None` if the key or the value is not understood: such
-/// a pair is kept, reported, and takes part in nothing.
+/// a pair is kept, reported, and takes part in nothing. A user whose value is not understood is
+/// there, without a password that anybody could know.
 #[must_use]
 pub fn decode_record(key: &[u8], value: &[u8]) -> Option<Record> {
     let DecodedKey::Record(key) = decode_key(key) else { return None };
     Some(match key {
-        RecordKey::User(user) => Record::User(user, decode_credential(value)?),
+        RecordKey::User(user) => Record::User(user, decode_credential(value)),
         RecordKey::Role(role) => Record::Role(role, decode_role(value)),
         // The value of a mapping is never read.
         RecordKey::Binding(user, role) => Record::Binding(user, role),
@@ -53,7 +54,7 @@ fn decode_text(value: &[u8]) -> Option<Arc<str>> {
 }
 
 /// The fields of a credential that are read; the user's name is the key's.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct StoredCredential<'a> {
     #[serde(borrow)]
     encrypted_password: Option<Cow<'a, str>>,
@@ -61,13 +62,21 @@ struct StoredCredential<'a> {
     description: Option<String>,
 }
 
-fn decode_credential(value: &[u8]) -> Option<Credential> {
-    let stored: StoredCredential<'_> = decode_object(value)?;
-    Some(Credential {
+/// A value that does not decode is a user all the same, who cannot log in: the name is taken, and a
+/// store with such a user is not one without users.
+fn decode_credential(value: &[u8]) -> Credential {
+    let stored: Option<StoredCredential<'_>> = decode_object(value);
+    let stored = stored.unwrap_or_default();
+    Credential {
         hash: PasswordHash::new(&stored.encrypted_password.unwrap_or_default()),
         description: stored.description,
         time_tick: stored.time_tick.unwrap_or(0),
-    })
+    }
+}
+
+/// Whether the value of a user can be read.
+pub(super) fn is_credential(value: &[u8]) -> bool {
+    decode_object::<StoredCredential<'_>>(value).is_some()
 }
 
 fn encode_credential(credential: &Credential) -> String {

@@ -31,24 +31,30 @@ impl Job {
     }
 }
 
-/// An operation with its types: the check, its last result, and who waits.
-pub(super) struct Check<T, E, F> {
+/// An operation with its types: the check, its last result, who is told and who waits.
+pub(super) struct Check<T, E, F, O> {
     plan: F,
+    observe: O,
     result: Option<Result<(T, bool), E>>,
     answer: oneshot::Sender<Result<Done<T>, SubmitError<E>>>,
 }
 
-impl<T, E, F> Check<T, E, F> {
-    pub(super) fn new(plan: F, answer: oneshot::Sender<Result<Done<T>, SubmitError<E>>>) -> Self {
-        Self { plan, result: None, answer }
+impl<T, E, F, O> Check<T, E, F, O> {
+    pub(super) fn new(
+        plan: F,
+        observe: O,
+        answer: oneshot::Sender<Result<Done<T>, SubmitError<E>>>,
+    ) -> Self {
+        Self { plan, observe, result: None, answer }
     }
 }
 
-impl<T, E, F> Operation for Check<T, E, F>
+impl<T, E, F, O> Operation for Check<T, E, F, O>
 where
     T: Send,
     E: Send,
     F: FnMut(&Snapshot) -> Result<Plan<T>, E> + Send,
+    O: FnOnce(&Result<Done<T>, SubmitError<E>>) + Send,
 {
     fn check(&mut self, state: &Snapshot) -> Vec<Change> {
         // INVARIANT: the state is only read here, so a panic leaves nothing half done.
@@ -75,6 +81,9 @@ where
             (Ok(_), Some(Err(refusal))) => Err(SubmitError::Refused(refusal)),
             (Ok(revision), Some(Ok((value, changed)))) => Ok(Done { value, revision, changed }),
         };
+        // An observer that panics must not take the answers of others with it.
+        let observe = self.observe;
+        let _ = catch_unwind(AssertUnwindSafe(|| observe(&answer)));
         // Nobody may be waiting any more; the change holds all the same.
         let _ = self.answer.send(answer);
     }

@@ -143,16 +143,35 @@ impl Writer {
         E: Send + 'static,
         F: FnMut(&Snapshot) -> Result<Plan<T>, E> + Send + 'static,
     {
-        let closed = SubmitError::Write(WriteError::Closed);
+        self.submit_observed(check, |_| ()).await
+    }
+
+    /// Like [`Writer::submit`]; `observe` is told the outcome on the writer's thread before the
+    /// caller is, and also when no caller waits any more. It must not block.
+    ///
+    /// # Errors
+    /// As for [`Writer::submit`].
+    pub async fn submit_observed<T, E, F, O>(
+        &self,
+        check: F,
+        observe: O,
+    ) -> Result<Done<T>, SubmitError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: FnMut(&Snapshot) -> Result<Plan<T>, E> + Send + 'static,
+        O: FnOnce(&Result<Done<T>, SubmitError<E>>) + Send + 'static,
+    {
         let Ok(slot) = Arc::clone(&self.shared.slots).acquire_owned().await else {
-            return Err(closed);
+            return Err(SubmitError::Write(WriteError::Closed));
         };
         let (answer, outcome) = oneshot::channel();
-        let job = Job::new(Box::new(Check::new(check, answer)), slot);
+        let job = Job::new(Box::new(Check::new(check, observe, answer)), slot);
         if !self.send(job) {
-            return Err(closed);
+            return Err(SubmitError::Write(WriteError::Closed));
         }
-        outcome.await.unwrap_or(Err(closed))
+        // Once it is in the queue, an answer that never comes says nothing about the change.
+        outcome.await.unwrap_or(Err(SubmitError::Write(WriteError::Unknown)))
     }
 
     /// Whether changes are accepted at the moment. False after a failure of the store, until it

@@ -22,6 +22,15 @@ const MAX_CONFLICTS: u32 = 16;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
+/// Says that changes are no longer accepted when the thread ends, also by a panic.
+struct Ended(Arc<AtomicBool>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 /// A failed store: when to try again, and how long to wait after that.
 struct Recovery {
     next: Instant,
@@ -46,6 +55,8 @@ impl Worker {
 
     /// Runs until every handle is gone and the queue is empty, then closes the store.
     pub(super) fn run(mut self, queue: &Receiver<Job>) -> Result<(), StoreError> {
+        // However this thread ends, nobody may think that changes are still accepted.
+        let _ended = Ended(Arc::clone(&self.writable));
         while let Some(jobs) = self.gather(queue) {
             if jobs.is_empty() {
                 self.recover();

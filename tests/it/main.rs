@@ -7,9 +7,33 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod architecture;
+mod authentication;
+mod bad_input;
+mod concurrency;
 mod config;
+mod coverage;
+mod durability;
+mod exposure;
+mod grants;
+mod hostile;
+mod kill;
+mod logins;
+mod membership;
 mod page;
+mod parity;
+mod process;
+mod reflection;
+mod requirements;
+mod reset_password;
+mod rest;
+mod roles;
+mod secrets;
+mod server_info;
+mod signals;
 mod sled_faults;
 mod store_contract;
 mod support;
+mod system_calls;
 mod transport;
+mod users;

@@ -390,7 +390,9 @@ fn what_is_not_understood_is_kept_and_reported_once() {
             assert_eq!(ignored, strange.map(|(key, _)| key.to_owned()));
         };
         expect_reported(&mut *store);
-        assert_holds(&mut *store, &[]);
+        let users: Vec<Record> = store.load().unwrap().records;
+        assert!(matches!(&users[..], [Record::User(name, credential)]
+            if name.as_str() == "broken" && credential.hash.expose().is_empty()));
         commit(&mut *store, &[put(role("a", ""))]);
         commit(&mut *store, &[delete(&role("a", ""))]);
         expect_reported(&mut *again(place, store));
@@ -401,7 +403,6 @@ fn what_is_not_understood_is_kept_and_reported_once() {
 fn an_unreadable_credential_can_be_replaced() {
     everywhere(|place| {
         let mut store = place.open_with(&[("root-coord/credential/users/ann", b"{")]);
-        assert_holds(&mut *store, &[]);
         commit(&mut *store, &[put(user("ann", "h"))]);
         let mut store = again(place, store);
         assert_holds(&mut *store, &[user("ann", "h")]);

@@ -18,8 +18,15 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 /// The lock on a directory, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub(super) struct LockFile {
-    /// Only held.
-    _file: File,
+    file: File,
+}
+
+impl Drop for LockFile {
+    // Closing is not enough: a process that some other thread is just starting has a copy of the
+    // descriptor until it runs its own program, and with it the lock.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl LockFile {
@@ -34,7 +41,7 @@ impl LockFile {
             .open(&path)
             .map_err(io_error("open", &path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(Errno::WOULDBLOCK) => Err(StoreError::Locked { path: directory.to_owned() }),
             Err(errno) => Err(io_error("lock", &path)(errno.into())),
         }
@@ -55,4 +62,20 @@ pub(super) fn wait_for_data_lock(directory: &Path, data: &File) -> Result<(), St
         }
     }
     Err(StoreError::Locked { path: directory.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_is_free_once_it_is_dropped_whoever_has_a_copy_of_the_descriptor() {
+        let home = tempfile::tempdir().unwrap();
+        let lock = LockFile::take(home.path()).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(matches!(LockFile::take(home.path()), Err(StoreError::Locked { .. })));
+        drop(lock);
+        LockFile::take(home.path()).unwrap();
+        drop(copy);
+    }
 }

@@ -4,8 +4,12 @@ mod grpc;
 mod process;
 mod rest;
 mod server;
+mod status;
+mod wire;
 
 pub(crate) use grpc::{Grpc, basic, encoded};
-pub(crate) use process::{Process, binary};
+pub(crate) use process::{Ended, Process, binary, run, serve};
 pub(crate) use rest::{Rest, RestAnswer};
 pub(crate) use server::{ROOT, TestServer, settings};
+pub(crate) use status::{failure, input_error, success};
+pub(crate) use wire::{Wire, WireAnswer, framed, milvus_path};

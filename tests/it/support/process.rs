@@ -1,11 +1,14 @@
 //! The server as a process of its own, for what only a process can show: signals, kills, locks.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Longest wait for a process to say or do something.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,9 +25,39 @@ pub(crate) fn binary() -> Command {
     command
 }
 
+/// `serve` on port 0 with sled in a directory, for more arguments to be added.
+pub(crate) fn serve(data: &Path) -> Command {
+    let mut command = binary();
+    command.arg("serve").arg("--store").arg(format!("sled:{}", data.display()));
+    command.args(["--listen", "127.0.0.1:0"]);
+    command
+}
+
+/// A command that has ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs a command that ends by itself, with this on its standard input.
+pub(crate) fn run(mut command: Command, stdin: &str) -> Ended {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Who refuses before reading closes the pipe.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
 /// A running server. Killed when dropped.
 pub(crate) struct Process {
     child: Child,
+    lines: mpsc::Receiver<String>,
     pub(crate) address: SocketAddr,
     pub(crate) ready: String,
 }
@@ -32,15 +65,21 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `serve` on port 0 with sled in a directory, and waits until it is ready.
     pub(crate) fn start(data: &Path) -> Self {
-        let mut command = binary();
-        command.arg("serve").arg("--store").arg(format!("sled:{}", data.display()));
-        command.args(["--listen", "127.0.0.1:0"]);
-        Self::spawn(command).unwrap()
+        Self::spawn(serve(data)).unwrap()
     }
 
     /// Runs a command that is to become ready. The error is what it said instead.
-    pub(crate) fn spawn(mut command: Command) -> Result<Self, String> {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    pub(crate) fn spawn(command: Command) -> Result<Self, String> {
+        Self::launch(command, Stdio::null())
+    }
+
+    /// As [`Process::spawn`], with standard error in a file.
+    pub(crate) fn spawn_logging(command: Command, log: &Path) -> Result<Self, String> {
+        Self::launch(command, File::create(log).unwrap().into())
+    }
+
+    fn launch(mut command: Command, stderr: Stdio) -> Result<Self, String> {
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let output = child.stdout.take().unwrap();
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -57,7 +96,7 @@ impl Process {
         };
         let listen = ready.split_whitespace().find_map(|word| word.strip_prefix("listen="));
         let address = listen.unwrap().split(',').next().unwrap().parse().unwrap();
-        Ok(Self { child, address, ready })
+        Ok(Self { child, lines, address, ready })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -72,8 +111,17 @@ impl Process {
 
     /// Asks it to end.
     pub(crate) fn terminate(&self) {
-        let id = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(id, signal).unwrap();
+    }
+
+    /// What it has written to standard output since the ready line, up to its end.
+    pub(crate) fn rest_of_output(&self) -> Vec<String> {
+        self.lines.iter().collect()
     }
 
     /// Waits until it has ended.

@@ -35,6 +35,14 @@ impl RestAnswer {
     }
 }
 
+/// Sends what there is at once: a head and its body are two writes, and the second one would wait
+/// for the acknowledgement of the first.
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector
+}
+
 /// Where to ask, and who asks.
 #[derive(Clone)]
 pub(crate) struct Rest {
@@ -46,14 +54,14 @@ pub(crate) struct Rest {
 impl Rest {
     /// A client over HTTP/1.1.
     pub(crate) fn new(address: SocketAddr, login: Option<(&str, &str)>) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = Client::builder(TokioExecutor::new()).build(connector());
         let authorization = login.map(|(user, password)| format!("Bearer {user}:{password}"));
         Self { client, address, authorization }
     }
 
     /// The same over HTTP/2 with prior knowledge.
     pub(crate) fn http2(&self) -> Self {
-        let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        let client = Client::builder(TokioExecutor::new()).http2_only(true).build(connector());
         Self { client, ..self.clone() }
     }
 
@@ -67,6 +75,11 @@ impl Rest {
         self.send("POST", &format!("/v2/vectordb/{path}"), &[], body.to_string()).await
     }
 
+    /// As [`Rest::post`]; nothing if the connection failed before the answer was whole.
+    pub(crate) async fn try_post(&self, path: &str, body: &Value) -> Option<RestAnswer> {
+        self.try_send("POST", &format!("/v2/vectordb/{path}"), &[], body.to_string()).await
+    }
+
     /// Sends anything anywhere.
     pub(crate) async fn send(
         &self,
@@ -75,6 +88,16 @@ impl Rest {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> RestAnswer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Option<RestAnswer> {
         let mut request =
             Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         if let Some(value) = &self.authorization {
@@ -84,9 +107,9 @@ impl Rest {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into())).unwrap();
-        let answer = self.client.request(request).await.unwrap();
+        let answer = self.client.request(request).await.ok()?;
         let (parts, body) = answer.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        RestAnswer { status: parts.status, headers: parts.headers, body }
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(RestAnswer { status: parts.status, headers: parts.headers, body })
     }
 }

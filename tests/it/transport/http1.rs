@@ -336,6 +336,7 @@ async fn a_panic_is_a_500_and_the_connection_lives() {
     let answer = raw.until(r#"{"code":500}"#).await;
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
     assert!(answer.contains("content-type: application/json; charset=utf-8\r\n"), "{answer}");
+    assert!(answer.contains("x-content-type-options: nosniff\r\n"), "{answer}");
     raw.send(GET).await;
     raw.until("hello").await;
 }

@@ -3,6 +3,6 @@
 
 mod grpc;
 mod http1;
-mod http2;
+pub(crate) mod http2;
 mod stopping;
-mod toy;
+pub(crate) mod toy;

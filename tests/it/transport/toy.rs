@@ -81,7 +81,7 @@ impl Toy {
     }
 
     pub(crate) async fn connect(&self) -> Raw {
-        Raw(TcpStream::connect(self.address).await.unwrap())
+        Raw::connect(self.address).await
     }
 
     /// A proper HTTP/2 client connection, driven in the background.
@@ -124,6 +124,10 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
 pub(crate) struct Raw(TcpStream);
 
 impl Raw {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
