@@ -9,7 +9,7 @@ use crate::credential::{
     Authenticated, Caller, CredentialError, HeaderError, Login, Peer, RaiseCost, Verifier,
 };
 use crate::model::{Change, Record};
-use crate::policy::{Decision, Need, Request, Requirement, Rules, decide};
+use crate::policy::{Claims, Decision, Need, Request, Requirement, Rules, decide};
 use crate::snapshot::{Snapshot, SnapshotCell};
 use crate::writer::{SubmitError, Writer};
 
@@ -74,9 +74,10 @@ impl Authorizer {
         requirement: &'static Requirement,
         database: &str,
         objects: &[String],
+        claims: Claims<'_>,
     ) -> Decision {
         let caller = caller.filter(|caller| caller.is_authenticated()).map(Caller::name);
-        let request = Request { caller, requirement, database, objects };
+        let request = Request { caller, requirement, database, objects, claims };
         decide(&self.0.snapshots.read(), self.0.rules, &request)
     }
 }

@@ -9,7 +9,7 @@ use crate::authorizer::Authorizer;
 use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer};
 use crate::log_pace::LogPace;
 use crate::model::DEFAULT_DATABASE;
-use crate::policy::{Decision, Permit, Requirement};
+use crate::policy::{Claims, Decision, Permit, Requirement};
 
 /// How much of a request is read before it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +86,22 @@ impl Guard {
         target: &Target,
         connection: &str,
     ) -> Result<Permit, String> {
-        let database = [target.database.as_str(), connection]
-            .into_iter()
-            .find(|name| !name.is_empty())
-            .unwrap_or(DEFAULT_DATABASE);
-        let denial = match self.authorizer.check(caller, requirement, database, &target.objects) {
+        let or_default = |name| {
+            let names: [&str; 2] = [name, connection];
+            names.into_iter().find(|name| !name.is_empty()).unwrap_or(DEFAULT_DATABASE)
+        };
+        let database = or_default(&target.database);
+        let claims = Claims {
+            skip_rls: target.skip_rls,
+            principals: &target.principals,
+            other_database: target.other_database.as_deref().map(or_default),
+            rls_properties: target.rls_properties,
+            collection: &target.collection,
+            binlogs: target.binlogs,
+            replicated: target.replicated,
+        };
+        let objects = &target.objects;
+        let denial = match self.authorizer.check(caller, requirement, database, objects, claims) {
             Decision::Allow(permit) => return Ok(permit),
             Decision::Deny(denial) => denial,
         };

@@ -18,7 +18,9 @@ mod message;
 mod rejection;
 mod service;
 mod target;
+mod wire;
 
 pub use guard::{Guard, GuardLimits};
 pub use service::{Rbac, RbacLayer, ResponseFuture};
-pub use target::{ScanError, Target, scan};
+pub use target::{Target, scan};
+pub use wire::ScanError;

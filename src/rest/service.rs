@@ -188,7 +188,7 @@ fn target(requirement: &Requirement, body: &Body) -> Target {
         // Trimmed as everywhere that user names are compared.
         _ => vec![body.get(Field::UserName).trim().to_owned()],
     };
-    Target { database: body.get(Field::DbName).to_owned(), objects }
+    Target { database: body.get(Field::DbName).to_owned(), objects, ..Target::default() }
 }
 
 /// A known path with one slash too many: where it leads.

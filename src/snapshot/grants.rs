@@ -16,6 +16,8 @@ pub struct Grants {
     rows: OrdMap<RoleName, OrdMap<Target, GrantId>>,
     /// Privileges by id; ids that no row names decide nothing.
     privileges: OrdMap<GrantId, OrdMap<Arc<str>, Grantor>>,
+    /// Which roles have rows that lead to an id, once for each row: nearly always one.
+    holders: OrdMap<GrantId, Arc<[RoleName]>>,
 }
 
 impl Grants {
@@ -46,6 +48,30 @@ impl Grants {
         })
     }
 
+    /// The id of a row, if there is such a row.
+    #[must_use]
+    pub fn id_of(&self, row: &ObjectRow) -> Option<&GrantId> {
+        let target = (row.object_type.clone(), row.object.clone());
+        self.rows.get(&row.role)?.get(&target)
+    }
+
+    /// The privileges under an id, ascending by their stored text, and who granted each.
+    pub fn privileges_of(&self, id: &GrantId) -> impl Iterator<Item = (&Arc<str>, &Grantor)> {
+        self.privileges.get(id).into_iter().flatten()
+    }
+
+    /// All that a role was granted: each row with each of its privileges.
+    pub fn of_role(&self, role: &RoleName) -> impl Iterator<Item = (ObjectRow, &Arc<str>)> {
+        self.rows_of(role).flat_map(|(row, id)| {
+            self.privileges_of(id).map(move |(privilege, _)| (row.clone(), privilege))
+        })
+    }
+
+    /// The roles whose rows lead to an id.
+    pub(super) fn holders_of(&self, id: &GrantId) -> &[RoleName] {
+        self.holders.get(id).map_or(&[], |roles| roles)
+    }
+
     /// The changes that remove everything a role was granted. Privileges under an id that a row of
     /// another role shares stay with that role.
     #[must_use]
@@ -65,18 +91,36 @@ impl Grants {
 
     /// Whether a row of some other role leads to the same id. Only ids of 16 digits can collide.
     fn is_shared(&self, id: &GrantId, role: &RoleName) -> bool {
-        id.0.len() <= 16
-            && self
-                .rows
-                .iter()
-                .any(|(other, rows)| other != role && rows.values().any(|found| found == id))
+        self.holders_of(id).iter().any(|other| other != role)
+    }
+
+    fn hold(&mut self, id: &GrantId, role: &RoleName) {
+        let roles = self.holders_of(id).iter().cloned().chain([role.clone()]).collect();
+        self.holders.insert(id.clone(), roles);
+    }
+
+    fn let_go(&mut self, id: &GrantId, role: &RoleName) {
+        let mut roles = self.holders_of(id).to_vec();
+        if let Some(at) = roles.iter().position(|holder| holder == role) {
+            roles.swap_remove(at);
+        }
+        if roles.is_empty() {
+            self.holders.remove(id);
+        } else {
+            self.holders.insert(id.clone(), roles.into());
+        }
     }
 
     pub(super) fn put(&mut self, record: &Record) {
         match record {
             Record::Row(row, id) => {
                 let target = (row.object_type.clone(), row.object.clone());
-                self.rows.entry(row.role.clone()).or_default().insert(target, id.clone());
+                let rows = self.rows.entry(row.role.clone()).or_default();
+                let before = rows.insert(target, id.clone());
+                if let Some(before) = before {
+                    self.let_go(&before, &row.role);
+                }
+                self.hold(id, &row.role);
             }
             Record::Privilege(id, privilege, grantor) => {
                 self.privileges
@@ -92,11 +136,15 @@ impl Grants {
         match key {
             RecordKey::Row(row) => {
                 let target = (row.object_type.clone(), row.object.clone());
-                if let Some(rows) = self.rows.get_mut(&row.role) {
-                    rows.remove(&target);
-                    if rows.is_empty() {
-                        self.rows.remove(&row.role);
-                    }
+                let Some(rows) = self.rows.get_mut(&row.role) else {
+                    return;
+                };
+                let before = rows.remove(&target);
+                if rows.is_empty() {
+                    self.rows.remove(&row.role);
+                }
+                if let Some(before) = before {
+                    self.let_go(&before, &row.role);
                 }
             }
             RecordKey::Privilege(id, privilege) => {
