@@ -4,6 +4,7 @@ mod grpc;
 mod process;
 mod rest;
 mod server;
+pub(crate) mod state;
 
 pub(crate) use grpc::{Grpc, basic, encoded};
 pub(crate) use process::{Process, binary};
