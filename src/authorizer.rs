@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::credential::{
     Authenticated, Caller, CredentialError, HeaderError, Login, Peer, RaiseCost, Verifier,
 };
-use crate::model::{Change, Record};
+use crate::model::{Change, Record, Revision};
 use crate::policy::{Claims, Decision, Need, Request, Requirement, Rules, decide};
 use crate::snapshot::{Snapshot, SnapshotCell};
 use crate::writer::{SubmitError, Writer};
@@ -65,6 +67,18 @@ impl Authorizer {
             tokio::spawn(raise_cost(Arc::clone(&self.0), raise));
         }
         Ok(caller)
+    }
+
+    /// Whether the user that was authenticated is still there. A caller without a name always is.
+    #[must_use]
+    pub fn exists(&self, caller: &Caller) -> bool {
+        !caller.is_authenticated() || self.0.snapshots.read().user(caller.name()).is_some()
+    }
+
+    /// Tells of each new revision, so that what goes on for long can be checked again.
+    #[must_use]
+    pub fn revisions(&self) -> watch::Receiver<Revision> {
+        self.0.snapshots.revisions()
     }
 
     /// Whether the caller may. Neither waits nor allocates.

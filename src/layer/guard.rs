@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use tonic::Status;
+
 use super::Target;
+use super::rejection::{denied, unauthenticated};
 use crate::api::denial_text;
 use crate::authorizer::Authorizer;
-use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer};
+use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer, RefusedWhy};
 use crate::log_pace::LogPace;
 use crate::model::DEFAULT_DATABASE;
 use crate::policy::{Claims, Decision, Permit, Requirement};
@@ -114,5 +117,32 @@ impl Guard {
             );
         }
         Err(denial_text(&denial, name, database))
+    }
+
+    /// Waits until a caller who may do this now may no longer, and says why. Every new revision is
+    /// looked at, also the one that came while the request was let in.
+    pub(super) async fn no_longer(
+        self,
+        caller: Option<Caller>,
+        requirement: &'static Requirement,
+        connection: String,
+    ) -> Status {
+        let mut revisions = self.authorizer.revisions();
+        loop {
+            if let Some(caller) = &caller
+                && !self.authorizer.exists(caller)
+            {
+                let why = RefusedWhy::UnknownUser;
+                return unauthenticated(CredentialError::Refused { why });
+            }
+            let target = Target::default();
+            if let Err(text) = self.decide(caller.as_ref(), requirement, &target, &connection) {
+                return denied(text);
+            }
+            if revisions.changed().await.is_err() {
+                // There will be no other revision.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 }

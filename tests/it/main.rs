@@ -12,5 +12,6 @@ mod decisions;
 mod page;
 mod sled_faults;
 mod store_contract;
+mod streams;
 mod support;
 mod transport;
