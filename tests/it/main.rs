@@ -8,8 +8,10 @@
 )]
 
 mod config;
+mod decide_properties;
 mod decisions;
 mod page;
+mod policy_matrix;
 mod sled_faults;
 mod store_contract;
 mod streams;
