@@ -20,8 +20,9 @@ use std::sync::Arc;
 
 use crate::admin::{Admin, AdminRules};
 use crate::authorizer::Authorizer;
-use crate::config::Settings;
+use crate::config::{Compat, Settings};
 use crate::credential::{self, LongPasswords, Verifier, VerifierOptions};
+use crate::model::BuiltinGroups;
 use crate::policy::Rules;
 use crate::store::{Store, StoreError};
 use crate::writer::Writer;
@@ -54,7 +55,7 @@ impl Deployment {
     /// The store cannot be read, or threads and random numbers are not to be had.
     pub fn open(store: Box<dyn Store>, settings: &Settings) -> Result<Self, OpenError> {
         let verifier = Arc::new(Verifier::new(verifier_options(settings))?);
-        let (writer, snapshots) = Writer::start(store)?;
+        let (writer, snapshots) = Writer::start(store, Arc::new(BuiltinGroups::default()))?;
         let admin = Admin::new(
             writer.clone(),
             Arc::clone(&snapshots),
@@ -138,5 +139,7 @@ fn policy_rules(settings: &Settings) -> Rules {
         open_polling: settings.roles.open_polling,
         root_needs_role: settings.security.root_should_bind_role,
         open_health: settings.transport.open_health,
+        public_role: settings.roles.public_role,
+        ghost_roles: settings.compat == Compat::Milvus,
     }
 }

@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
+use tonic::Status;
+
 use super::Target;
+use super::rejection::{denied, unauthenticated};
 use crate::api::denial_text;
 use crate::authorizer::Authorizer;
-use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer};
+use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer, RefusedWhy};
 use crate::log::{Clipped, LogPace};
 use crate::model::DEFAULT_DATABASE;
-use crate::policy::{Decision, Permit, Requirement};
+use crate::policy::{Claims, Decision, Permit, Requirement};
 
 /// How much of a request is read before it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,11 +110,22 @@ impl Guard {
         target: &Target,
         connection: &str,
     ) -> Result<Permit, String> {
-        let database = [target.database.as_str(), connection]
-            .into_iter()
-            .find(|name| !name.is_empty())
-            .unwrap_or(DEFAULT_DATABASE);
-        let denial = match self.authorizer.check(caller, requirement, database, &target.objects) {
+        let or_default = |name| {
+            let names: [&str; 2] = [name, connection];
+            names.into_iter().find(|name| !name.is_empty()).unwrap_or(DEFAULT_DATABASE)
+        };
+        let database = or_default(&target.database);
+        let claims = Claims {
+            skip_rls: target.skip_rls,
+            principals: &target.principals,
+            other_database: target.other_database.as_deref().map(or_default),
+            rls_properties: target.rls_properties,
+            collection: &target.collection,
+            binlogs: target.binlogs,
+            replicated: target.replicated,
+        };
+        let objects = &target.objects;
+        let denial = match self.authorizer.check(caller, requirement, database, objects, claims) {
             Decision::Allow(permit) => return Ok(permit),
             Decision::Deny(denial) => denial,
         };
@@ -126,5 +140,32 @@ impl Guard {
             );
         }
         Err(denial_text(&denial, name, database))
+    }
+
+    /// Waits until a caller who may do this now may no longer, and says why. Every new revision is
+    /// looked at, also the one that came while the request was let in.
+    pub(super) async fn no_longer(
+        self,
+        caller: Option<Caller>,
+        requirement: &'static Requirement,
+        connection: String,
+    ) -> Status {
+        let mut revisions = self.authorizer.revisions();
+        loop {
+            if let Some(caller) = &caller
+                && !self.authorizer.exists(caller)
+            {
+                let why = RefusedWhy::UnknownUser;
+                return unauthenticated(CredentialError::Refused { why });
+            }
+            let target = Target::default();
+            if let Err(text) = self.decide(caller.as_ref(), requirement, &target, &connection) {
+                return denied(text);
+            }
+            if revisions.changed().await.is_err() {
+                // There will be no other revision.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 }

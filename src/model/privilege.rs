@@ -4,6 +4,7 @@
 //! them is one number.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use super::{Level, ObjectType};
 
@@ -46,6 +47,11 @@ static NOTHING: Row = Row {
 pub struct Privilege(u8);
 
 impl Privilege {
+    /// The one in this row of `proto/privileges.txt`. Only `build.rs` counts rows.
+    pub(crate) const fn at(position: u8) -> Self {
+        Self(position)
+    }
+
     /// All of them, in Milvus's order.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..TABLE.len()).filter_map(|at| u8::try_from(at).ok().map(Self))
@@ -162,6 +168,35 @@ impl PrivilegeSet {
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// What is in this and not in the other.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Every single privilege on objects of a type. Groups and `All` are in none.
+    #[must_use]
+    pub fn of_type(object_type: ObjectType) -> Self {
+        static SETS: LazyLock<[PrivilegeSet; 3]> = LazyLock::new(|| {
+            ObjectType::ALL.map(|wanted| {
+                let single = |one: &Privilege| one.kind() == PrivilegeKind::Single;
+                Privilege::all().filter(|one| single(one) && one.object_type() == wanted).collect()
+            })
+        });
+        let [collection, global, user] = *SETS;
+        match object_type {
+            ObjectType::Collection => collection,
+            ObjectType::Global => global,
+            ObjectType::User => user,
+        }
     }
 
     /// Whether nothing is in it.

@@ -187,7 +187,7 @@ fn target(requirement: &Requirement, body: &Body) -> Target {
         ObjectSource::Any => Vec::new(),
         _ => vec![body.get(Field::UserName).to_owned()],
     };
-    Target { database: body.get(Field::DbName).to_owned(), objects }
+    Target { database: body.get(Field::DbName).to_owned(), objects, ..Target::default() }
 }
 
 /// A known path with one slash too many: where it leads.

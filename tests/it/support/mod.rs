@@ -4,6 +4,7 @@ mod grpc;
 mod process;
 mod rest;
 mod server;
+pub(crate) mod state;
 mod status;
 mod wire;
 
