@@ -4,8 +4,8 @@ use super::users::unbind_all;
 use super::{Admin, AdminError};
 use crate::credential::{Caller, Password, Peer};
 use crate::model::{
-    ADMIN, Change, Credential, PUBLIC, PasswordHash, PasswordRuleError, ROOT,
-    ROOT_DEFAULT_PASSWORD, Record, Role, RoleName, UserName,
+    ADMIN, Change, Credential, PUBLIC, PasswordHash, PasswordRuleError, ROOT, Record, Role,
+    RoleName, UserName,
 };
 use crate::snapshot::Snapshot;
 
@@ -50,13 +50,10 @@ impl Admin {
         let empty = self.snapshots.read().users().len() == 0;
         let hash = match root_password {
             Some(password) if empty => {
-                // The built-in password is exempt from the rule, and no other is.
-                if password.as_bytes() != ROOT_DEFAULT_PASSWORD.as_bytes() {
-                    self.rules
-                        .password
-                        .check(password.as_bytes())
-                        .map_err(BootstrapError::RootPassword)?;
-                }
+                self.rules
+                    .password
+                    .check_first_of_root(password.as_bytes())
+                    .map_err(BootstrapError::RootPassword)?;
                 Some(self.hash_locally(password).await?)
             }
             _ => None,

@@ -56,7 +56,7 @@ impl Admin {
             Some(Membership::Unbind) => "unbind role",
             None => "operate user role",
         };
-        let target = format!("{} to {role}", user.trim());
+        let target = format!("{} to {role}", self.snapshots.read().resolve_user(user));
         let trace = self.trace(caller, operation, &target);
         self.commit(trace, self.prepare_membership(user, role, membership)).await
     }

@@ -127,7 +127,8 @@ impl Admin {
     /// Nothing to change, a rule is broken, the old password is wrong, the user is not there, or
     /// the change was not acknowledged.
     pub async fn update_user(&self, caller: &Caller, update: UserUpdate) -> Result<(), AdminError> {
-        let trace = self.trace(caller, "update user", update.name.trim());
+        let target = self.snapshots.read().resolve_user(&update.name).to_owned();
+        let trace = self.trace(caller, "update user", &target);
         let wanted = match self.check_update(update) {
             Ok(wanted) => wanted,
             Err(error) => {

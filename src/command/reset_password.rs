@@ -36,19 +36,19 @@ pub(super) fn run(flags: &ResetPasswordFlags) -> Result<(), Failure> {
     let deployment = Deployment::open(open_store(settings)?, settings)?;
     let outcome = reset(&deployment, &flags.user);
     deployment.close()?;
-    outcome?;
-    writeln!(std::io::stdout(), "the password of {} has been set", flags.user.trim())?;
+    writeln!(std::io::stdout(), "the password of {} has been set", outcome?)?;
     Ok(())
 }
 
-fn reset(deployment: &Deployment, user: &str) -> anyhow::Result<()> {
-    let known = deployment.admin().snapshots().read().user(user.trim()).is_some();
+/// Returns the name of the user that was meant.
+fn reset<'a>(deployment: &Deployment, user: &'a str) -> anyhow::Result<&'a str> {
+    let state = deployment.admin().snapshots().get();
+    let name = state.resolve_user(user);
     ensure!(
-        known || user.trim() == ROOT,
-        "there is no user `{}` in this store; only root is made when it is missing",
-        user.trim()
+        state.user(name).is_some() || name == ROOT,
+        "there is no user `{name}` in this store; only root is made when it is missing"
     );
-    let password = read_password(user.trim())?;
+    let password = read_password(name)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -56,9 +56,9 @@ fn reset(deployment: &Deployment, user: &str) -> anyhow::Result<()> {
     runtime.block_on(async {
         // A store that lost its root may have lost its roles, too.
         deployment.admin().bootstrap(None).await?;
-        deployment.admin().reset_password(user, &password).await
+        deployment.admin().reset_password(name, &password).await
     })?;
-    Ok(())
+    Ok(name)
 }
 
 /// From a prompt without echo, twice, or from standard input up to the end of its first line.

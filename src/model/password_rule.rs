@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::ROOT_DEFAULT_PASSWORD;
+
 /// Most bytes of a password that bcrypt takes into account.
 pub const BCRYPT_LIMIT: usize = 72;
 
@@ -86,6 +88,18 @@ impl PasswordRule {
             return Err(PasswordRuleError::Classes);
         }
         Ok(())
+    }
+
+    /// Checks the password that a first start is to give `root`. The built-in one is exempt from
+    /// the rule, and no other is.
+    ///
+    /// # Errors
+    /// As for [`PasswordRule::check`].
+    pub fn check_first_of_root(&self, password: &[u8]) -> Result<(), PasswordRuleError> {
+        if password == ROOT_DEFAULT_PASSWORD.as_bytes() {
+            return Ok(());
+        }
+        self.check(password)
     }
 }
 

@@ -98,9 +98,9 @@ impl Server {
     /// # Errors
     /// Why the server cannot start; nothing is listened on then.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
-        // Not even a directory is made for a start that is bound to be refused.
-        if exposes_default_password(settings) && is_new(&settings.store) {
-            return Err(StartError::DefaultRootPassword);
+        // Nothing is made, not even a directory, for a start that is bound to be refused.
+        if is_new(&settings.store) {
+            check_first_password(settings)?;
         }
         let deployment = Deployment::open(open_store(settings)?, settings)?;
         match Self::assemble(settings, deployment.clone()).await {
@@ -186,8 +186,8 @@ async fn prepare(settings: &Settings, deployment: &Deployment) -> Result<(), Sta
     let admin = deployment.admin();
     let no_users = admin.snapshots().read().users().len() == 0;
     // Asked before root is created, so that the advice to configure another one still works.
-    if no_users && exposes_default_password(settings) {
-        return Err(StartError::DefaultRootPassword);
+    if no_users {
+        check_first_password(settings)?;
     }
     let password = Password::from(password.expose().as_bytes().to_vec());
     let found = admin.bootstrap(Some(&password)).await?;
@@ -218,17 +218,24 @@ fn is_exposed(settings: &Settings) -> bool {
     settings.listens_beyond_loopback() && !settings.security.insecure_default_root_password
 }
 
-/// Whether a root that is made now could be anybody.
-fn exposes_default_password(settings: &Settings) -> bool {
-    is_exposed(settings)
-        && settings.security.default_root_password.expose() == ROOT_DEFAULT_PASSWORD
+/// Whether root may be made with the password that is configured: it follows the rule, and the
+/// built-in one does not make anybody root.
+fn check_first_password(settings: &Settings) -> Result<(), StartError> {
+    let password = settings.security.default_root_password.expose();
+    if is_exposed(settings) && password == ROOT_DEFAULT_PASSWORD {
+        return Err(StartError::DefaultRootPassword);
+    }
+    let rule = settings.passwords.rule;
+    rule.check_first_of_root(password.as_bytes()).map_err(BootstrapError::RootPassword)?;
+    Ok(())
 }
 
 /// Whether nothing is kept there yet.
 fn is_new(store: &StoreSetting) -> bool {
     match store {
         StoreSetting::Memory => true,
-        StoreSetting::Sled(path) => !path.exists(),
+        // An empty directory may have been made for us.
+        StoreSetting::Sled(path) => !path.join("db").exists(),
     }
 }
 

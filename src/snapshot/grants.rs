@@ -211,4 +211,47 @@ mod tests {
         assert!(grants.any_of(&RoleName::new("b").unwrap()));
         assert_eq!(grants.removal_of(&RoleName::new("b").unwrap()).len(), 2);
     }
+
+    #[test]
+    fn among_twenty_thousand_rows_a_role_loses_its_own_and_no_other() {
+        let mut grants = Grants::default();
+        // Ids of 16 digits, as old servers made them: of each, this role has two rows, and every
+        // tenth is shared with another.
+        for number in 0..20_000_u32 {
+            let (role, id) = match number % 20 {
+                0 | 1 => ("own", format!("{:016x}", number / 20)),
+                2 if number % 200 == 2 => ("other", format!("{:016x}", number / 20)),
+                _ => ("other", format!("f{number:015x}")),
+            };
+            grants.put(&row(role, &format!("db.c{number}"), &id));
+            let privilege = Record::Privilege(
+                GrantId(id.as_str().into()),
+                "PrivilegeLoad".into(),
+                Grantor("root".into()),
+            );
+            grants.put(&privilege);
+        }
+        let role = RoleName::new("own").unwrap();
+        let mut deleted: Vec<RecordKey> = grants
+            .removal_of(&role)
+            .into_iter()
+            .filter_map(|change| match change {
+                Change::Delete(key) => Some(key),
+                Change::Put(_) => None,
+            })
+            .collect();
+        let rows = deleted.iter().filter(|key| matches!(key, RecordKey::Row(_))).count();
+        assert_eq!(rows, 2000);
+        assert!(deleted.iter().all(|key| match key {
+            RecordKey::Row(row) => row.role == role,
+            RecordKey::Privilege(id, _) => !id.0.starts_with('f'),
+            _ => false,
+        }));
+        for key in deleted.drain(..) {
+            grants.delete(&key);
+        }
+        assert!(!grants.any_of(&role));
+        let other = RoleName::new("other").unwrap();
+        assert_eq!(grants.granted_rows_of(&other).count(), 18_000, "all keep their privileges");
+    }
 }

@@ -17,6 +17,8 @@ enum Next {
     UnknownWritten,
     /// Unknown, and it was not.
     UnknownLost,
+    /// The thread dies.
+    Panic,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +89,7 @@ impl Store for ScriptedStore {
                 medium.broken = true;
                 Commit::Unknown(StoreError::NotOpen)
             }
+            Next::Panic => panic!("injected"),
         }
     }
 
@@ -220,4 +223,43 @@ async fn a_closed_writer_refuses_and_says_so() {
     writer.close().unwrap();
     let error = create(&writer, "late").await.unwrap_err();
     assert!(matches!(error, SubmitError::Write(WriteError::Closed)));
+}
+
+#[tokio::test]
+async fn the_outcome_is_observed_also_when_no_caller_waits_any_more() {
+    let (writer, _cell) = start(&ScriptedStore::new(&[]));
+    let role = RoleName::new("r").unwrap();
+    let (observed, outcome) = mpsc::channel();
+    let check = move |_: &Snapshot| {
+        let record = Record::Role(role.clone(), Role::default());
+        Ok::<_, Exists>(((), vec![Change::Put(record)]))
+    };
+    let observe = move |outcome: &Result<Done<()>, SubmitError<Exists>>| {
+        let changed = outcome.as_ref().is_ok_and(|done| done.changed);
+        observed.send(changed).unwrap();
+    };
+    {
+        let mut submitted = Box::pin(writer.submit_observed(check, observe));
+        // Once it has been polled it is in the queue.
+        let _ = futures_util::FutureExt::now_or_never(&mut submitted);
+    }
+    assert_eq!(outcome.recv_timeout(Duration::from_secs(10)), Ok(true));
+}
+
+#[tokio::test]
+async fn when_the_thread_dies_queued_changes_are_unknown_and_later_ones_refused() {
+    let (writer, cell) = start(&ScriptedStore::new(&[Next::Panic]));
+    let (first, second) = tokio::join!(create(&writer, "a"), create(&writer, "b"));
+    for error in [first.unwrap_err(), second.unwrap_err()] {
+        assert!(matches!(error, SubmitError::Write(WriteError::Unknown)), "{error:?}");
+    }
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while writer.is_writable() {
+        assert!(std::time::Instant::now() < deadline, "nobody has noticed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let error = create(&writer, "late").await.unwrap_err();
+    assert!(matches!(error, SubmitError::Write(WriteError::Closed)), "{error:?}");
+    assert_eq!(cell.read().roles().len(), 0, "reads go on");
+    writer.close().unwrap();
 }

@@ -1,13 +1,14 @@
 //! What stands between a careless configuration and everybody being root.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use milvus_rbac::store::{SledOptions, SledStore, Store as _};
 
 use crate::process::{in_memory, refused};
-use crate::support::{Grpc, Process, ROOT, binary};
+use crate::support::{Grpc, Process, ROOT, binary, serve};
 
 const ROOT_PASSWORD: &str = "MILVUS_RBAC_COMMON_SECURITY_DEFAULTROOTPASSWORD";
 
@@ -98,4 +99,60 @@ async fn only_the_flag_switches_authorization_off() {
     assert_eq!(anybody.create_role("role_a").await.unwrap().code, 0);
     let text = fs::read_to_string(&log).unwrap();
     assert!(text.contains("authorization is off"), "{text}");
+}
+
+#[tokio::test]
+async fn a_first_password_that_breaks_the_rule_starts_nothing_and_makes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let weak = "weak-frotz";
+    let mut command = serve(&data);
+    command.env(ROOT_PASSWORD, weak);
+    let text = refused(command, 2);
+    for part in [
+        "the password configured for root may not be set: ",
+        "three of upper-case letters, lower-case letters, digits and special",
+        "change common.security.defaultRootPassword",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains(weak), "{text}");
+    assert!(!data.exists(), "nothing was created");
+    // Nor is anything in a directory that was made for it, or in a store that is there and empty.
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = serve(&data);
+    command.env(ROOT_PASSWORD, weak);
+    assert_eq!(refused(command, 2), text);
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
+    SledStore::open(&data, SledOptions::default()).unwrap().close().unwrap();
+    let mut command = serve(&data);
+    command.env(ROOT_PASSWORD, weak);
+    assert_eq!(refused(command, 2), text);
+    let mut store = SledStore::open(&data, SledOptions::default()).unwrap();
+    assert_eq!(store.load().unwrap().records, []);
+    store.close().unwrap();
+
+    // The built-in one is exempt, also where somebody has written it down.
+    let mut command = serve(&data);
+    command.env(ROOT_PASSWORD, ROOT.1);
+    let process = Process::spawn(command).unwrap();
+    assert!(Grpc::connect(process.address, ROOT).await.logs_in().await);
+    process.kill();
+    // And once root is there, the setting is nobody's password.
+    let mut command = serve(&data);
+    command.env(ROOT_PASSWORD, weak);
+    let process = Process::spawn(command).unwrap();
+    assert!(Grpc::connect(process.address, ROOT).await.logs_in().await);
+}
+
+#[tokio::test]
+async fn in_milvus_mode_six_bytes_will_do_for_root() {
+    let mut command = in_memory(&["--compat", "milvus"]);
+    command.env(ROOT_PASSWORD, "abcdef");
+    let process = Process::spawn(command).unwrap();
+    assert!(Grpc::connect(process.address, ("root", "abcdef")).await.logs_in().await);
+    let mut command = in_memory(&["--compat", "milvus"]);
+    command.env(ROOT_PASSWORD, "abcde");
+    assert!(refused(command, 2).contains("the password configured for root may not be set: "));
 }

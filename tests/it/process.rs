@@ -117,6 +117,9 @@ fn a_port_in_use_is_named_and_nothing_hangs() {
     command.args(["--store", "memory:", "--listen", &address]);
     let text = refused(command, 1);
     assert!(text.contains(&format!("cannot listen on {address}")), "{text}");
+    assert_eq!(text.matches("Address already in use").count(), 1, "the reason once: {text}");
+    let last = format!("milvus-rbac: cannot listen on {address}: Address already in use");
+    assert!(text.lines().last().unwrap().starts_with(&last), "{text}");
 }
 
 #[test]

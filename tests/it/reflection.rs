@@ -1,6 +1,8 @@
 //! Server reflection and health through a true server: who may ask, what they find, and how a
 //! watch ends.
 
+use std::time::Duration;
+
 use futures_util::stream;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request, Status};
@@ -9,7 +11,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::{v1, v1alpha};
 
-use crate::support::{Grpc, ROOT, TestServer, basic};
+use crate::support::{Grpc, ROOT, TestServer, Wire, basic};
 
 const MILVUS: &str = "milvus.proto.milvus.MilvusService";
 
@@ -137,4 +139,36 @@ async fn health_can_be_closed_to_those_without_a_login() {
     assert_eq!(status.code(), Code::Unauthenticated);
     let status = client.watch(HealthCheckRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_watch_that_never_says_of_what_is_ended_and_a_reflection_may_wait() {
+    use v1::server_reflection_request::MessageRequest;
+    let mut settings = crate::support::settings(milvus_rbac::config::Compat::Documented);
+    settings.transport.body_timeout = Duration::from_millis(200);
+    let server = TestServer::with(settings).await;
+    let (sender, messages) = tokio::sync::mpsc::channel::<v1::ServerReflectionRequest>(1);
+    let messages = stream::unfold(messages, async |mut messages| {
+        messages.recv().await.map(|message| (message, messages))
+    });
+    let mut request = Request::new(messages);
+    let login = MetadataValue::try_from(basic(ROOT.0, ROOT.1)).unwrap();
+    request.metadata_mut().insert("authorization", login);
+    let channel = Grpc::channel(server.address).await;
+    let mut client = v1::server_reflection_client::ServerReflectionClient::new(channel);
+    let mut answers = client.server_reflection_info(request).await.unwrap().into_inner();
+
+    // Begun later, so that the other stream is past its time when this one has ended.
+    let wire = Wire::connect(server.address).await;
+    let watch = wire.begin("/grpc.health.v1.Health/Watch", &[], Vec::new(), false);
+    let answer = tokio::time::timeout(Duration::from_secs(10), watch).await.unwrap();
+    assert_ne!(answer.code, Code::Ok, "{answer:?}");
+    assert!(answer.body.is_empty());
+
+    let list = v1::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    sender.send(list).await.unwrap();
+    assert!(answers.message().await.unwrap().unwrap().message_response.is_some());
 }

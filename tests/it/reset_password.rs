@@ -1,11 +1,13 @@
 //! `reset-password`: the way back in for whoever has the data directory, and for nobody else.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use milvus_rbac::config::Compat;
 use milvus_rbac::deployment::Deployment;
-use milvus_rbac::model::{Change, RecordKey, UserName};
+use milvus_rbac::model::{Change, Record, RecordKey, UserName};
 use milvus_rbac::store::{SledOptions, SledStore};
 
 use crate::support::{Ended, Grpc, Process, ROOT, binary, run, serve, settings};
@@ -158,4 +160,46 @@ async fn a_lost_root_is_never_made_by_a_start_but_by_the_operator() {
     let root = Grpc::connect(process.address, ("root", NEW)).await;
     assert_eq!(root.list_users().await.unwrap(), ["ann", "root"]);
     assert_eq!(root.create_role("role_b").await.unwrap().code, 0);
+}
+
+#[tokio::test]
+async fn the_password_is_the_first_line_and_nothing_after_it() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    with_ann(&data).await;
+    for (number, rest) in ["\n", "\nmore\n", "\r\nmore", "\n\n\n"].iter().enumerate() {
+        let password = format!("{NEW}{number}");
+        reset(&data, "ann", &format!("{password}{rest}"));
+        let logins = [("ann", &*password), ("ann", "Passw0rd!")];
+        assert_eq!(accepted(&data, logins).await, [true, false], "{rest:?}");
+    }
+    refused(command(&data, "ann"), &format!("\n{NEW}\n"), 1, "standard input holds no password");
+}
+
+#[test]
+fn an_empty_directory_is_no_data_directory_and_stays_empty() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
+    refused(command(&data, "root"), NEW, 1, "is no data directory");
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_user_stored_with_blanks_around_the_name_is_meant_by_them() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    with_ann(&data).await;
+    let store = SledStore::open(&data, SledOptions::default()).unwrap();
+    let deployment = Deployment::open(Box::new(store), &settings(Compat::Documented)).unwrap();
+    let ann = deployment.admin().snapshots().get().user("ann").unwrap().credential.clone();
+    let copy = Change::Put(Record::User(UserName::new(" ann ").unwrap(), ann));
+    let plan = move |_: &_| Ok::<_, std::convert::Infallible>(((), vec![copy.clone()]));
+    deployment.admin().writer().submit(plan).await.unwrap();
+    deployment.close().unwrap();
+    let ended = run(command(&data, " ann "), NEW);
+    assert_eq!((ended.code, &*ended.stdout), (Some(0), "the password of  ann  has been set\n"));
+    let logins = [(" ann ", NEW), ("ann", NEW), ("ann", "Passw0rd!")];
+    assert_eq!(accepted(&data, logins).await, [true, false, true]);
 }

@@ -226,3 +226,23 @@ fn a_panic_tells_its_place_and_nothing_of_what_it_says() {
     assert!(ended.stderr.contains("secrets.rs:"), "{}", ended.stderr);
     nothing_forbidden(&ended.stderr);
 }
+
+#[test]
+fn requests_print_without_the_passwords_in_them() {
+    let create = pb::CreateCredentialRequest {
+        username: "ann".to_owned(),
+        password: encoded(CREATED),
+        ..Default::default()
+    };
+    let update = pb::UpdateCredentialRequest {
+        username: "ann".to_owned(),
+        old_password: encoded(CREATED),
+        new_password: encoded(UPDATED),
+        ..Default::default()
+    };
+    for shown in [format!("{create:?}"), format!("{update:?}"), format!("{create:#?}")] {
+        assert!(shown.contains("ann"), "{shown}");
+        nothing_forbidden(&shown);
+        assert!(!shown.contains("password"), "{shown}");
+    }
+}

@@ -7,7 +7,9 @@ use milvus_rbac::proto::milvus as pb;
 use prost::Message as _;
 use tonic::{Code, Request};
 
-use crate::support::{Grpc, ROOT, TestServer, Wire, basic, failure, input_error, success};
+use crate::support::{
+    Grpc, ROOT, TestServer, Wire, basic, failure, framed, input_error, milvus_path, success,
+};
 
 const ANN: (&str, &str) = ("ann", "P@ssw0rd");
 
@@ -227,4 +229,18 @@ async fn every_answer_carries_its_status_on_the_wire_even_if_it_says_success() {
     let answer = wire.call("DeleteCredential", &[&login], &name.encode_to_vec()).await;
     assert_eq!(answer.message(), [0_u8; 0]);
     assert_eq!(answer.body, [0; 5]);
+}
+
+#[tokio::test]
+async fn a_database_in_letters_of_any_kind_is_not_there() {
+    let server = TestServer::start().await;
+    let wire = Wire::connect(server.address).await;
+    let login = basic(ROOT.0, ROOT.1);
+    for database in ["d\u{e9}fault", "\u{6570}\u{636e}\u{5e93}"] {
+        let headers = [("authorization", &*login), ("dbname", database)];
+        let answer = wire.send(&milvus_path("Connect"), &headers, framed(&[])).await;
+        let answer = pb::ConnectResponse::decode(answer.message()).unwrap();
+        let reason = format!("database not found[database={database}]");
+        assert_eq!(answer.status, Some(input_error(800, 1, &reason)));
+    }
 }

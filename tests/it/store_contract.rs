@@ -76,7 +76,7 @@ impl Place for Directory {
 }
 
 /// Writes pairs into a closed sled store as a newer version would: with the digest kept.
-fn add_behind_its_back(path: &std::path::Path, pairs: &[(&str, &[u8])]) {
+pub(crate) fn add_behind_its_back(path: &std::path::Path, pairs: &[(&str, &[u8])]) {
     const DIGEST: &[u8] = b"\0milvus-rbac/digest";
     let db = sled::Config::new().path(path).flush_every_ms(None).open().unwrap();
     let mut digest = db.get(DIGEST).unwrap().unwrap().to_vec();

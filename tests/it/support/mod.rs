@@ -1,6 +1,7 @@
 //! A true server on a port of its own, and a client for each API.
 
 mod grpc;
+mod log;
 mod process;
 mod rest;
 mod server;
@@ -9,6 +10,7 @@ mod status;
 mod wire;
 
 pub(crate) use grpc::{Grpc, basic, encoded};
+pub(crate) use log::Log;
 pub(crate) use process::{Ended, Process, binary, run, serve};
 pub(crate) use rest::{Rest, RestAnswer};
 pub(crate) use server::{ROOT, TestServer, settings};

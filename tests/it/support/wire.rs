@@ -86,7 +86,7 @@ impl Wire {
             .body(())
             .unwrap();
         for (name, value) in headers {
-            request.headers_mut().append(*name, HeaderValue::from_str(value).unwrap());
+            request.headers_mut().append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let mut client = self.0.clone().ready().await.unwrap();
         let (answer, mut sending) = client.send_request(request, false).unwrap();
