@@ -10,6 +10,6 @@ mod login;
 mod state;
 
 pub use cell::SnapshotCell;
-pub use grants::Grants;
+pub use grants::{Grants, StoredGrant};
 pub use login::LoginMemo;
 pub use state::{Snapshot, User};

@@ -123,6 +123,12 @@ impl Snapshot {
         &self.grants
     }
 
+    /// The custom privilege group, if there is one of that name.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&PrivilegeGroup> {
+        self.groups.get(name).map(Arc::as_ref)
+    }
+
     /// Custom privilege groups, ascending by name.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = &PrivilegeGroup> {
         self.groups.values().map(Arc::as_ref)
