@@ -1,7 +1,7 @@
 //! Making, altering and dropping roles.
 
 use super::trace::Trace;
-use super::{Admin, AdminError, DefaultRoleAction, finished};
+use super::{Admin, AdminError, ConfiguredRoleAction, DefaultRoleAction, finished};
 use crate::credential::Caller;
 use crate::model::{ADMIN, Change, NameKind, PUBLIC, Record, RecordKey, Role, RoleName};
 use crate::snapshot::Snapshot;
@@ -47,8 +47,8 @@ impl Admin {
     /// Replaces the description of a role.
     ///
     /// # Errors
-    /// Name or description break their rules, the role is built in or not there, or the change
-    /// was not acknowledged.
+    /// Name or description break their rules, the role is built in, configured or not there, or
+    /// the change was not acknowledged.
     pub async fn alter_role(
         &self,
         caller: &Caller,
@@ -63,6 +63,7 @@ impl Admin {
         self.rules.known_role(&self.snapshots.read(), name)?;
         self.check_role_description(description)?;
         protect(name, DefaultRoleAction::Alter)?;
+        self.protect_configured(name, ConfiguredRoleAction::Alter)?;
         let role = RoleName::new(name).ok_or(AdminError::AlterUnknownRole)?;
         let record = Role { description: description.to_owned() };
         let plan = move |state: &Snapshot| match state.role(role.as_str()) {
@@ -76,8 +77,8 @@ impl Admin {
     /// Drops a role and the bindings to it; with `force` also what it was granted.
     ///
     /// # Errors
-    /// The name breaks its rule, the role is built in, not there, or has grants and is not forced,
-    /// or the change was not acknowledged.
+    /// The name breaks its rule, the role is built in, configured, not there, or has grants and is
+    /// not forced, or the change was not acknowledged.
     pub async fn drop_role(
         &self,
         caller: &Caller,
@@ -91,6 +92,7 @@ impl Admin {
     async fn try_drop_role(&self, name: &str, force: bool) -> Result<Done<()>, AdminError> {
         self.rules.known_role(&self.snapshots.read(), name)?;
         protect(name, DefaultRoleAction::Drop)?;
+        self.protect_configured(name, ConfiguredRoleAction::Drop)?;
         let role = RoleName::new(name).ok_or(AdminError::UnknownRole)?;
         let plan = move |state: &Snapshot| {
             if state.role(role.as_str()).is_none() {
@@ -106,7 +108,18 @@ impl Admin {
         finished(self.writer.submit(plan).await)
     }
 
-    fn check_role_description(&self, description: &str) -> Result<(), AdminError> {
+    fn protect_configured(
+        &self,
+        name: &str,
+        action: ConfiguredRoleAction,
+    ) -> Result<(), AdminError> {
+        if self.rules.is_configured(name) {
+            return Err(AdminError::ConfiguredRole { role: name.to_owned(), action });
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_role_description(&self, description: &str) -> Result<(), AdminError> {
         let limit = self.rules.max_role_description;
         if description.len() > limit {
             return Err(AdminError::RoleDescription { length: description.len(), limit });
@@ -128,7 +141,7 @@ pub(super) fn removal_of_role(state: &Snapshot, role: &RoleName) -> Vec<Change> 
 }
 
 /// Whether the role is built in.
-fn is_default(name: &str) -> bool {
+pub(super) fn is_default(name: &str) -> bool {
     name == ADMIN || name == PUBLIC
 }
 

@@ -198,7 +198,8 @@ impl Admin {
     /// Deletes a user with its bindings. A user that is not there is deleted already.
     ///
     /// # Errors
-    /// `root`, an empty name, or the change was not acknowledged.
+    /// `root`, an empty name, the last administrator where `root` needs roles, or the change was not
+    /// acknowledged.
     pub async fn delete_user(&self, caller: &Caller, name: &str) -> Result<(), AdminError> {
         let name = name.trim();
         let trace = Trace { pace: &self.pace, caller, operation: "delete user", target: name };
@@ -214,10 +215,12 @@ impl Admin {
             return Err(AdminError::DeleteWithoutName);
         }
         let user = UserName::new(name);
+        let admin = self.clone();
         let plan = move |state: &Snapshot| {
             let Some(user) = &user else {
                 return Ok(((), Vec::new()));
             };
+            admin.keep_last_admin(state, user.as_str())?;
             let mut changes = unbind_all(state, user);
             if state.user(user.as_str()).is_some() {
                 changes.push(Change::Delete(RecordKey::User(user.clone())));
@@ -239,7 +242,7 @@ impl Admin {
 }
 
 /// The changes that take all roles from a user.
-fn unbind_all(state: &Snapshot, user: &UserName) -> Vec<Change> {
+pub(super) fn unbind_all(state: &Snapshot, user: &UserName) -> Vec<Change> {
     state
         .roles_of(user.as_str())
         .iter()

@@ -102,7 +102,7 @@ where
     let (target, body) = if requirement.streaming {
         (Target::default(), Body::new(body))
     } else {
-        let frame = read_unary(body, guard.limits().max_message_bytes).await?;
+        let frame = read_unary(body, guard.limits().of(requirement)).await?;
         let target =
             scan(payload(&frame), requirement).map_err(|error| undecodable(&error.to_string()))?;
         (target, Body::new(Full::new(frame)))
