@@ -9,6 +9,7 @@
 
 mod config;
 mod page;
+mod privileges;
 mod sled_faults;
 mod store_contract;
 mod support;
