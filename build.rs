@@ -59,6 +59,7 @@ fn compile_messages(out: &Path) -> Result<BTreeSet<String>> {
         .skip_debug([
             "milvus.proto.milvus.CreateCredentialRequest",
             "milvus.proto.milvus.UpdateCredentialRequest",
+            "milvus.proto.milvus.UserInfo",
         ])
         .compile_fds(descriptors)?;
     Ok(served)

@@ -19,11 +19,24 @@ use crate::policy::{Claims, Decision, Permit, Requirement};
 pub struct GuardLimits {
     /// Most bytes of a message that is answered here.
     pub max_message_bytes: usize,
+    /// Most bytes of a message that holds a whole backup.
+    pub max_large_message_bytes: usize,
+}
+
+impl GuardLimits {
+    /// The limit of this RPC.
+    pub(super) fn of(self, requirement: &Requirement) -> usize {
+        if requirement.method == "RestoreRBAC" {
+            self.max_large_message_bytes
+        } else {
+            self.max_message_bytes
+        }
+    }
 }
 
 impl Default for GuardLimits {
     fn default() -> Self {
-        Self { max_message_bytes: 4 << 20 }
+        Self { max_message_bytes: 4 << 20, max_large_message_bytes: 128 << 20 }
     }
 }
 

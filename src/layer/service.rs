@@ -111,7 +111,7 @@ where
         let watch = Watch::new(guard.clone().no_longer(caller.clone(), requirement, connection));
         (watch.request(body), Some(watch))
     } else {
-        let frame = read_unary(body, guard.limits().max_message_bytes).await?;
+        let frame = read_unary(body, guard.limits().of(requirement)).await?;
         let target =
             scan(payload(&frame), requirement).map_err(|error| undecodable(&error.to_string()))?;
         permit(guard, caller.as_ref(), requirement, &target, &parts)?;

@@ -1,4 +1,4 @@
-//! REST v2 of users and roles: convert, call an operation, convert. No rules, no checks of
+//! REST v2 of users, roles, grants and privilege groups: convert, call an operation, convert. No rules, no checks of
 //! privileges of its own.
 //!
 //! The order in which a request can fail is part of the interface: origin, OPTIONS, slash
@@ -8,6 +8,9 @@
 mod answer;
 mod body;
 mod browsers;
+mod grants;
+mod operate;
+mod privilege_groups;
 mod roles;
 mod service;
 mod shape;

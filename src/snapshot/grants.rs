@@ -174,6 +174,56 @@ impl Grants {
     }
 }
 
+/// A privilege that a role was granted, in stored spelling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleGrant {
+    /// The row that leads to it.
+    pub row: ObjectRow,
+    /// The privilege (`PrivilegeSearch`).
+    pub privilege: Arc<str>,
+    /// Who granted it.
+    pub grantor: Grantor,
+}
+
+/// Single grants, as operations look at them.
+impl Grants {
+    /// Who granted a privilege, in stored spelling, under an id; `None` if nobody did.
+    #[must_use]
+    pub fn grantor_of(&self, id: &GrantId, privilege: &str) -> Option<&Grantor> {
+        self.privileges.get(id)?.get(privilege)
+    }
+
+    /// Everything a role was granted, in no order that is promised.
+    pub fn grants_of(&self, role: &RoleName) -> impl Iterator<Item = RoleGrant> {
+        self.rows_of(role).flat_map(|(row, id)| {
+            self.privileges_of(id).map(move |(privilege, grantor)| RoleGrant {
+                row: row.clone(),
+                privilege: privilege.clone(),
+                grantor: grantor.clone(),
+            })
+        })
+    }
+
+    /// The rows under whose ids a privilege stands, with these ids, ascending by role. Looks at
+    /// every row there is: for changes that are rare.
+    pub fn rows_with<'a>(
+        &'a self,
+        privilege: &'a str,
+    ) -> impl Iterator<Item = (ObjectRow, &'a GrantId)> {
+        self.rows
+            .keys()
+            .flat_map(|role| self.rows_of(role))
+            .filter(move |(_, id)| self.grantor_of(id, privilege).is_some())
+    }
+
+    /// Whether a second row leads to the id of this one, so that a privilege granted here would be
+    /// granted there. Only ids of 16 digits can collide.
+    #[must_use]
+    pub fn is_id_shared(&self, row: &ObjectRow, id: &GrantId) -> bool {
+        self.holders_of(id).len() > usize::from(self.id_of(row) == Some(id))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

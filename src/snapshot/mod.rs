@@ -17,7 +17,7 @@ mod state;
 mod stored_privilege;
 
 pub use cell::SnapshotCell;
-pub use grants::Grants;
+pub use grants::{Grants, RoleGrant};
 pub use login::LoginMemo;
 pub use role_policy::{RolePolicy, StoredGrant};
 pub use state::{Snapshot, User};

@@ -157,7 +157,7 @@ impl Snapshot {
         self.policies.builtin()
     }
 
-    /// The custom group, if there is one of that name.
+    /// The custom privilege group, if there is one of that name.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&PrivilegeGroup> {
         self.groups.get(name).map(Arc::as_ref)

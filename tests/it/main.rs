@@ -27,6 +27,7 @@ mod membership;
 mod page;
 mod parity;
 mod policy_matrix;
+mod privileges;
 mod process;
 mod reflection;
 mod requirements;
