@@ -8,6 +8,7 @@
 mod answer;
 mod body;
 mod browsers;
+mod check;
 mod roles;
 mod service;
 mod shape;
@@ -15,4 +16,5 @@ mod timeout;
 mod users;
 
 pub use browsers::Browsers;
+pub use check::check_body;
 pub use service::{RestApi, RestSettings};

@@ -8,6 +8,7 @@
 )]
 
 mod config;
+mod fuzz_corpus;
 mod page;
 mod sled_faults;
 mod store_contract;
