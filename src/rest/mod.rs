@@ -8,9 +8,13 @@
 mod answer;
 mod body;
 mod browsers;
+<<<<<<< HEAD
 mod grants;
 mod operate;
 mod privilege_groups;
+=======
+mod check;
+>>>>>>> wt-p2d
 mod roles;
 mod service;
 mod shape;
@@ -18,4 +22,5 @@ mod timeout;
 mod users;
 
 pub use browsers::Browsers;
+pub use check::check_body;
 pub use service::{RestApi, RestSettings};

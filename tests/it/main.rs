@@ -18,6 +18,7 @@ mod decide_properties;
 mod decisions;
 mod durability;
 mod exposure;
+mod fuzz_corpus;
 mod grants;
 mod hostile;
 mod inherited;
