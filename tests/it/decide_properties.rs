@@ -164,8 +164,8 @@ fn allowed(facts: &Facts, rules: Rules, request: &Request<'_>) -> bool {
                 covers(facts, kind, on, text, privilege, database, object)
             })
     };
-    let mut roles = own.into_iter().chain(public);
-    !names.is_empty() && roles.any(|role| names.iter().all(|object| may(role, object)))
+    let mut held = own.into_iter().chain(public);
+    !names.is_empty() && held.any(|role| names.iter().all(|object| may(role, object)))
 }
 
 fn covers(

@@ -12,6 +12,7 @@ mod decide_properties;
 mod decisions;
 mod page;
 mod policy_matrix;
+mod request_fields;
 mod sled_faults;
 mod store_contract;
 mod streams;
