@@ -8,6 +8,7 @@
 )]
 
 mod config;
+mod decide_conditions;
 mod decide_properties;
 mod decisions;
 mod page;
