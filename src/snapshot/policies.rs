@@ -2,11 +2,16 @@
 
 use std::sync::{Arc, LazyLock};
 
-use imbl::{HashMap, OrdSet};
+use imbl::{GenericHashMap, OrdSet};
 
 use super::stored_privilege::Groups;
 use super::{Grants, RolePolicy};
 use crate::model::{BuiltinGroups, RoleName};
+
+/// A persistent map for what every decision looks up: in no order, and hashed without the cost of
+/// the standard hasher. The seed is random, and names are chosen by those who may create them.
+pub(super) type FastMap<K, V> =
+    GenericHashMap<K, V, hashbrown::DefaultHashBuilder, imbl::shared_ptr::DefaultSharedPtr>;
 
 /// Milvus's own groups, made once.
 static BUILTIN: LazyLock<Arc<BuiltinGroups>> = LazyLock::new(Arc::default);
@@ -15,7 +20,7 @@ static BUILTIN: LazyLock<Arc<BuiltinGroups>> = LazyLock::new(Arc::default);
 #[derive(Debug, Clone)]
 pub(super) struct Policies {
     builtin: Arc<BuiltinGroups>,
-    by_role: HashMap<RoleName, Arc<RolePolicy>>,
+    by_role: FastMap<RoleName, Arc<RolePolicy>>,
     /// Roles that changes have touched.
     roles: OrdSet<RoleName>,
     /// Custom groups that changes have touched.
@@ -30,7 +35,7 @@ impl Default for Policies {
 
 impl Policies {
     pub(super) fn new(builtin: Arc<BuiltinGroups>) -> Self {
-        Self { builtin, by_role: HashMap::new(), roles: OrdSet::new(), groups: OrdSet::new() }
+        Self { builtin, by_role: FastMap::default(), roles: OrdSet::new(), groups: OrdSet::new() }
     }
 
     pub(super) fn builtin(&self) -> &Arc<BuiltinGroups> {

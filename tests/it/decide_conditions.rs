@@ -50,7 +50,9 @@ fn having(privileges: &[&str]) -> Snapshot {
     state.role("admin");
     state.bind("ann", "r");
     state.bind("boss", "admin");
-    privileges.iter().for_each(|name| state.grant_v2("r", "db", "c1", name));
+    for name in privileges {
+        state.grant_v2("r", "db", "c1", name);
+    }
     state.settled()
 }
 

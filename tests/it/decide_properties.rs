@@ -180,8 +180,7 @@ fn covers(
     static BUILTIN: LazyLock<BuiltinGroups> = LazyLock::new(BuiltinGroups::default);
     let pieces: Vec<&str> = on.split('.').collect();
     let (in_database, name) = match pieces.as_slice() {
-        [name] => ("default", *name),
-        ["", name, ..] => ("default", *name),
+        [name] | ["", name, ..] => ("default", *name),
         [database, name, ..] => (*database, *name),
         [] => return false,
     };
