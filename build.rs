@@ -168,6 +168,7 @@ fn compile_conditions(text: &str) -> Result<String> {
             ("if-named", []) => write!(code, "Condition::IfNamed, ")?,
             ("rls", [one, other]) => write!(code, "Condition::RowSecurity({one}, {other}), ")?,
             ("crossing", [field]) => write!(code, "Condition::Crossing({field}), ")?,
+            ("id", [field]) => write!(code, "Condition::Id({field}), ")?,
             ("binlogs", [field]) => write!(code, "Condition::Binlogs({field}), ")?,
             ("rls-properties", [properties, removed, collection]) => write!(
                 code,

@@ -42,8 +42,10 @@ pub fn scan(bytes: &[u8], requirement: &Requirement) -> Result<Target, ScanError
     if requirement.conditions.iter().any(|one| matches!(one, Condition::Crossing(_))) {
         target.other_database = Some(String::new());
     }
+    let mut by_id = false;
     let mut fields = Fields(bytes);
     while let Some((number, value)) = fields.next()? {
+        by_id |= is_id(requirement, number, value)?;
         if requirement.database == Some(number) {
             text(number, value)?.clone_into(&mut target.database);
         }
@@ -52,8 +54,19 @@ pub fn scan(bytes: &[u8], requirement: &Requirement) -> Result<Target, ScanError
             target.claim(*condition, number, value)?;
         }
     }
-    target.objects = names.objects();
+    target.objects = if by_id { vec![String::new()] } else { names.objects() };
     Ok(target)
+}
+
+/// Whether the field names the object by id.
+fn is_id(requirement: &Requirement, number: u32, value: Value<'_>) -> Result<bool, ScanError> {
+    if !requirement.conditions.contains(&Condition::Id(number)) {
+        return Ok(false);
+    }
+    match value {
+        Value::Number(id) => Ok(id != 0),
+        Value::Bytes(_) | Value::Fixed => Err(ScanError::WireType(number)),
+    }
 }
 
 /// The object names of a message so far.
@@ -137,6 +150,7 @@ impl Target {
             | Condition::RowSecurity(..)
             | Condition::Crossing(_)
             | Condition::IfNamed
+            | Condition::Id(_)
             | Condition::Binlogs(_) => {}
         }
         Ok(())
@@ -218,6 +232,87 @@ mod tests {
         ] {
             assert_eq!(scan(message, row), Err(error), "{message:x?}");
         }
+    }
+
+    /// A field with text, as bytes of a message.
+    fn text_field(number: u8, text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for byte in [u32::from(number) << 3 | 2, u32::try_from(text.len()).unwrap()] {
+            prost::encoding::encode_varint(u64::from(byte), &mut bytes);
+        }
+        [bytes, text.as_bytes().to_vec()].concat()
+    }
+
+    fn number_field(number: u8, value: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for part in [u64::from(number) << 3, value] {
+            prost::encoding::encode_varint(part, &mut bytes);
+        }
+        bytes
+    }
+
+    fn scanned(method: &str, parts: &[Vec<u8>]) -> Target {
+        scan(&parts.concat(), row(method)).unwrap()
+    }
+
+    #[test]
+    fn skipping_row_security_and_naming_principals_are_seen_whatever_comes_last() {
+        let parts = [number_field(26, 1), number_field(26, 0)];
+        assert!(scanned("Search", &parts).skip_rls);
+        assert!(!scanned("Search", &parts[1..]).skip_rls);
+        let parts = [text_field(25, "bob"), text_field(25, "ann")];
+        assert_eq!(scanned("Search", &parts).principals, ["bob", "ann"]);
+        assert!(scanned("HybridSearch", &[number_field(17, 1)]).skip_rls);
+        assert!(!scanned("Search", &[number_field(17, 1)]).skip_rls);
+    }
+
+    #[test]
+    fn a_base_that_says_replicated_is_seen() {
+        let base = text_field(1, &String::from_utf8(text_field(7, "")).unwrap());
+        assert!(scanned("Insert", std::slice::from_ref(&base)).replicated);
+        let plain = text_field(1, &String::from_utf8(number_field(3, 5)).unwrap());
+        assert!(!scanned("Insert", &[plain]).replicated);
+        // Its first field is no base.
+        assert!(!scanned("Import", &[base]).replicated);
+    }
+
+    #[test]
+    fn target_databases_ids_properties_and_options_are_seen() {
+        assert_eq!(scanned("RenameCollection", &[]).other_database.as_deref(), Some(""));
+        let renamed = scanned("RenameCollection", &[text_field(5, "db2")]);
+        assert_eq!(renamed.other_database.as_deref(), Some("db2"));
+
+        let by_name = text_field(3, "c1");
+        assert_eq!(scanned("ShowPartitions", std::slice::from_ref(&by_name)).objects, ["c1"]);
+        assert_eq!(scanned("ShowPartitions", &[by_name, number_field(4, 9)]).objects, [""]);
+
+        let pair = |key: &str, value: &str| {
+            String::from_utf8([text_field(1, key), text_field(2, value)].concat()).unwrap()
+        };
+        let altered = [text_field(5, &pair("rls.enabled", "true")), text_field(3, "c1")];
+        let altered = scanned("AlterCollection", &altered);
+        assert!(altered.rls_properties && altered.collection == "c1");
+        assert!(scanned("AlterCollection", &[text_field(6, "RLS.force")]).rls_properties);
+        let other = text_field(5, &pair("collection.ttl.seconds", "1"));
+        assert!(!scanned("AlterCollection", &[other]).rls_properties);
+
+        assert!(scanned("Import", &[text_field(6, &pair("backup", "true"))]).binlogs);
+        assert!(!scanned("Import", &[text_field(6, &pair("backup", "false"))]).binlogs);
+        assert!(!scanned("Import", &[text_field(6, &pair("timeout", "true"))]).binlogs);
+    }
+
+    #[test]
+    fn the_role_that_a_grant_query_is_about_is_found_three_messages_deep() {
+        let role = String::from_utf8(text_field(1, "reader")).unwrap();
+        let entity = String::from_utf8(text_field(1, &role)).unwrap();
+        assert_eq!(scanned("SelectGrant", &[text_field(2, &entity)]).objects, ["reader"]);
+        assert!(scanned("SelectGrant", &[text_field(2, "")]).objects.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_empty() {
+        assert_eq!(scanned("Insert", &[]).objects, [""]);
+        assert!(scanned("Flush", &[]).objects.is_empty());
     }
 
     proptest! {

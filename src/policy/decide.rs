@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Decision, Denial, Ground, Need, ObjectSource, Permit, Requirement, Rules};
-use crate::model::{Level, ObjectType, PUBLIC, Privilege, ROOT, RoleName};
+use crate::model::{ADMIN, Level, ObjectType, PUBLIC, Privilege, ROOT, RoleName};
 use crate::policy::Condition;
 use crate::snapshot::{Snapshot, StoredGrant};
 
@@ -140,11 +140,11 @@ impl Needed<'_> {
         if matches!(objects, Objects::Each([])) {
             return Err(denial);
         }
-        if self.snapshot.is_administrator(self.caller, self.rules.root_needs_role) {
+        let own = self.snapshot.roles_of(self.caller).iter().map(RoleName::as_str);
+        if own.clone().any(|role| role == ADMIN) && self.snapshot.role(ADMIN).is_some() {
             return Ok(Ground::Administrator);
         }
         let database = if cluster { "*" } else { self.database };
-        let own = self.snapshot.roles_of(self.caller).iter().map(RoleName::as_str);
         let public = self.rules.public_role.then_some(PUBLIC);
         own.chain(public)
             .find_map(|role| self.grant_of(role, privilege, database, objects))

@@ -54,6 +54,9 @@ pub enum Condition {
     RowSecurity(u32, u32),
     /// A target database. One that is not the request's is checked at `*`.
     Crossing(u32),
+    /// A number that names the object by id. One is checked as the empty name, which only patterns
+    /// cover, whatever the name beside it says.
+    Id(u32),
     /// Without an object name the request needs no privilege.
     IfNamed,
     /// Properties of row-level security need `ManageRLS`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::policies::Policies;
+use super::policies::{FastMap, Policies};
 use super::{Grants, LoginMemo, RolePolicy};
 use crate::model::{
     ADMIN, BuiltinGroups, Change, Credential, PrivilegeGroup, ROOT, Record, RecordKey, Revision,
@@ -27,7 +27,7 @@ pub struct Snapshot {
     users: OrdMap<UserName, Arc<User>>,
     roles: OrdMap<RoleName, Arc<Role>>,
     /// Roles of a user, sorted. A binding may outlive either end in stores written by others.
-    by_user: OrdMap<UserName, Arc<[RoleName]>>,
+    by_user: FastMap<UserName, Arc<[RoleName]>>,
     /// Holders of a role.
     by_role: OrdMap<RoleName, OrdSet<UserName>>,
     grants: Grants,
