@@ -20,13 +20,11 @@ pub(crate) fn check(bytes: &[u8]) {
     assert_eq!(scan(message, row).as_ref(), Ok(&target), "{}: read twice", row.path);
     match row.method {
         "UpdateCredential" => {
-            let name = |request: pb::UpdateCredentialRequest| request.username.trim().to_owned();
+            let name = |request: pb::UpdateCredentialRequest| request.username;
             same_object(message, &target, name);
         }
         "SelectUser" => {
-            let name = |request: pb::SelectUserRequest| {
-                request.user.unwrap_or_default().name.trim().to_owned()
-            };
+            let name = |request: pb::SelectUserRequest| request.user.unwrap_or_default().name;
             same_object(message, &target, name);
         }
         "DescribeDatabase" => {
