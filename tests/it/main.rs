@@ -17,6 +17,7 @@ mod coverage;
 mod decide_conditions;
 mod decide_properties;
 mod decisions;
+mod decisions_served;
 mod durability;
 mod exposure;
 mod fuzz_corpus;
