@@ -3,6 +3,7 @@
 mod backup;
 mod builtin_roles;
 mod client;
+mod decided;
 mod grants;
 mod groups;
 mod persistence;
