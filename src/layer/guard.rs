@@ -57,6 +57,7 @@ struct Paces {
     no_login: LogPace,
     wrong_login: LogPace,
     denials: LogPace,
+    unknown: LogPace,
 }
 
 impl Paces {
@@ -109,6 +110,18 @@ impl Guard {
             );
         }
         outcome
+    }
+
+    /// Notes a call of an RPC that is not in the table: a newer client, or somebody who looks
+    /// around. The count of those left out comes with the next line.
+    pub(super) fn note_unknown(&self, caller: Option<&Caller>, path: &str) {
+        if let Some(suppressed) = self.paces.unknown.admit() {
+            let peer = caller.map_or(Peer::LOCAL, Caller::peer);
+            let name = caller.map_or("", Caller::name);
+            tracing::info!(
+                caller = ?Clipped(name), %peer, path = ?Clipped(path), suppressed, "unknown RPC"
+            );
+        }
     }
 
     /// Whether the caller may do this to that. `connection` is the database of the connection,

@@ -104,7 +104,10 @@ where
         Some(requirement) if guard.is_open(requirement) => None,
         _ => Some(authenticate(guard, &parts).await?),
     };
-    let requirement = row.ok_or_else(|| unknown(parts.uri.path()))?;
+    let requirement = row.ok_or_else(|| {
+        guard.note_unknown(caller.as_ref(), parts.uri.path());
+        unknown(parts.uri.path())
+    })?;
     let (body, watch) = if requirement.streaming {
         permit(guard, caller.as_ref(), requirement, &Target::default(), &parts)?;
         let connection = connection(&parts).into_owned();
