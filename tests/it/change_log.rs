@@ -206,6 +206,6 @@ async fn an_rpc_that_nobody_knows_is_noted() {
     let answer = wire.call("LoggedNewRpc", &[&login], &[]).await;
     assert_eq!(answer.code, Code::Unimplemented);
     let line = log.line("LoggedNewRpc").await;
-    assert_eq!(line["message"], "unknown RPC", "{line}");
-    assert!(line["caller"].as_str().unwrap().contains("root"), "{line}");
+    assert_eq!(line["fields"]["message"], "unknown RPC", "{line}");
+    assert!(line["fields"]["caller"].as_str().unwrap().contains("root"), "{line}");
 }
