@@ -1,4 +1,4 @@
-//! Part 2 from outside: grants, privilege groups, backup, built-in roles, all as root.
+//! Grants, privilege groups, backup and built-in roles from outside, and what they open.
 
 mod backup;
 mod builtin_roles;
