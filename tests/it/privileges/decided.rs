@@ -180,6 +180,28 @@ async fn a_role_dropped_by_force_takes_its_rights_along_at_once() {
     assert_eq!(ann.list_users().await.unwrap_err().code(), Code::PermissionDenied);
 }
 
+#[tokio::test]
+async fn databases_are_listed_for_those_who_have_a_grant_in_them() {
+    let server = TestServer::milvus().await;
+    let (root, ann) = with_role(&server).await;
+    let listed = async |user: &Grpc| {
+        let request = pb::ListDatabasesRequest::default();
+        user.rpc().list_databases(request).await.unwrap().into_inner().db_names
+    };
+    assert!(listed(&ann).await.is_empty());
+    assert_eq!(root.operate_user_role("ann", "public", 0).await.unwrap(), success());
+    assert!(listed(&ann).await.is_empty(), "what everybody holds shows nothing");
+    assert_eq!(operate_v2(&root, "r", "Search", ("db1", "c"), 0).await, success());
+    assert!(listed(&ann).await.is_empty(), "a grant in another database");
+    make_group(&root, "group", "Search").await;
+    assert_eq!(operate_v2(&root, "r", "group", ("default", "c"), 0).await, success());
+    assert_eq!(listed(&ann).await, ["default"], "by a group");
+    assert_eq!(operate_v2(&root, "r", "group", ("default", "c"), 1).await, success());
+    assert!(listed(&ann).await.is_empty(), "an empty row is no grant");
+    assert_eq!(operate_v2(&root, "r", "Search", ("*", "*"), 0).await, success());
+    assert_eq!(listed(&ann).await, ["default"], "everywhere");
+}
+
 async fn make_group(root: &Grpc, name: &str, member: &str) {
     let request = pb::CreatePrivilegeGroupRequest { base: None, group_name: name.to_owned() };
     let made = root.rpc().create_privilege_group(request).await.unwrap().into_inner();
