@@ -13,6 +13,11 @@ use prost::Message as _;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const REQUIREMENTS: &str = "proto/requirements.txt";
+const PRIVILEGES: &str = "proto/privileges.txt";
+
+/// Privileges that code asks for by name: those that conditions need.
+const NAMED: [(&str, &str); 3] =
+    [("SKIP_RLS", "SkipRLS"), ("MANAGE_RLS", "ManageRLS"), ("IMPORT_BINLOG", "ImportBinlog")];
 
 /// RPCs that libraries answer for us; everything else that is served stands in `proto/`.
 const OTHERS_SERVED: [&str; 4] = [
@@ -28,7 +33,8 @@ fn main() -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let served = compile_messages(&out)?;
-    compile_requirements(&out, &served)
+    let privileges = compile_privileges(&out)?;
+    compile_requirements(&out, &served, &privileges)
 }
 
 /// Generates the Rust of our `.proto` files and keeps their descriptors. Returns the paths of the
@@ -53,13 +59,18 @@ fn compile_messages(out: &Path) -> Result<BTreeSet<String>> {
         .skip_debug([
             "milvus.proto.milvus.CreateCredentialRequest",
             "milvus.proto.milvus.UpdateCredentialRequest",
+            "milvus.proto.milvus.UserInfo",
         ])
         .compile_fds(descriptors)?;
     Ok(served)
 }
 
 /// Turns the rows of the requirement file into a static table, sorted by path.
-fn compile_requirements(out: &Path, served: &BTreeSet<String>) -> Result<()> {
+fn compile_requirements(
+    out: &Path,
+    served: &BTreeSet<String>,
+    privileges: &[String],
+) -> Result<()> {
     let text = fs::read_to_string(REQUIREMENTS)?;
     let mut service = None;
     let mut rows = Vec::new();
@@ -73,7 +84,7 @@ fn compile_requirements(out: &Path, served: &BTreeSet<String>) -> Result<()> {
             continue;
         }
         let service = service.as_deref().ok_or("a row stands before the first service")?;
-        let row = compile_row(service, line, served)
+        let row = compile_row(service, line, served, privileges)
             .map_err(|error| format!("{REQUIREMENTS}:{}: {error}", index + 1))?;
         rows.push(row);
     }
@@ -93,27 +104,25 @@ fn compile_requirements(out: &Path, served: &BTreeSet<String>) -> Result<()> {
 }
 
 /// The path of a row, and the Rust that builds it.
-fn compile_row(service: &str, line: &str, served: &BTreeSet<String>) -> Result<(String, String)> {
+fn compile_row(
+    service: &str,
+    line: &str,
+    served: &BTreeSet<String>,
+    privileges: &[String],
+) -> Result<(String, String)> {
     let columns: Vec<&str> = line.split_whitespace().collect();
-    let [rpc, documented, milvus, database, object, stream] = columns.as_slice() else {
-        return Err("a row has six columns".into());
+    let [rpc, documented, milvus, database, object, stream, conditions] = columns.as_slice() else {
+        return Err("a row has seven columns".into());
     };
     let path = format!("/{service}/{rpc}");
-    let documented_need = compile_need(documented)?;
-    let milvus_need = if *milvus == "=" { documented_need.clone() } else { compile_need(milvus)? };
+    let documented_need = compile_need(documented, privileges)?;
+    let milvus_need =
+        if *milvus == "=" { documented_need.clone() } else { compile_need(milvus, privileges)? };
     let database = match *database {
         "-" => "None".to_owned(),
         number => format!("Some({})", number.parse::<u32>()?),
     };
-    let object = if *object == "*" {
-        "ObjectSource::Any".to_owned()
-    } else if let Some(number) = object.strip_suffix(".1") {
-        format!("ObjectSource::Nested({})", number.parse::<u32>()?)
-    } else if let Some(number) = object.strip_suffix("[]") {
-        format!("ObjectSource::Repeated({})", number.parse::<u32>()?)
-    } else {
-        format!("ObjectSource::Field({})", object.parse::<u32>()?)
-    };
+    let object = compile_object(object)?;
     let (streaming, many_requests) = match *stream {
         "unary" => (false, false),
         "server" => (true, false),
@@ -123,13 +132,56 @@ fn compile_row(service: &str, line: &str, served: &BTreeSet<String>) -> Result<(
     let row = format!(
         "Requirement {{ service: {service:?}, method: {rpc:?}, path: {path:?}, \
          documented: {documented_need}, milvus: {milvus_need}, database: {database}, \
-         object: {object}, streaming: {streaming}, many_requests: {many_requests}, served: {} }}",
-        served.contains(&path)
+         object: {object}, streaming: {streaming}, many_requests: {many_requests}, served: {}, \
+         conditions: &[{}] }}",
+        served.contains(&path),
+        compile_conditions(conditions)?
     );
     Ok((path, row))
 }
 
-fn compile_need(text: &str) -> Result<String> {
+fn compile_object(object: &str) -> Result<String> {
+    Ok(if object == "*" {
+        "ObjectSource::Any".to_owned()
+    } else if let Some(number) = object.strip_suffix(".1.1") {
+        format!("ObjectSource::Role({})", number.parse::<u32>()?)
+    } else if let Some(number) = object.strip_suffix(".1") {
+        format!("ObjectSource::Nested({})", number.parse::<u32>()?)
+    } else if let Some(number) = object.strip_suffix("[]") {
+        format!("ObjectSource::Repeated({})", number.parse::<u32>()?)
+    } else {
+        format!("ObjectSource::Field({})", object.parse::<u32>()?)
+    })
+}
+
+fn compile_conditions(text: &str) -> Result<String> {
+    if text == "-" {
+        return Ok(String::new());
+    }
+    let mut code = String::new();
+    for condition in text.split(',') {
+        let (name, numbers) = condition.split_once(':').unwrap_or((condition, ""));
+        let numbers = numbers.split('/').filter(|number| !number.is_empty());
+        let numbers = numbers.map(str::parse::<u32>).collect::<std::result::Result<Vec<_>, _>>()?;
+        match (name, numbers.as_slice()) {
+            ("base", []) => write!(code, "Condition::Base, ")?,
+            ("if-named", []) => write!(code, "Condition::IfNamed, ")?,
+            ("rls", [one, other]) => write!(code, "Condition::RowSecurity({one}, {other}), ")?,
+            ("crossing", [field]) => write!(code, "Condition::Crossing({field}), ")?,
+            ("id", [field]) => write!(code, "Condition::Id({field}), ")?,
+            ("binlogs", [field]) => write!(code, "Condition::Binlogs({field}), ")?,
+            ("rls-properties", [properties, removed, collection]) => write!(
+                code,
+                "Condition::RowSecurityProperties {{ properties: {properties}, \
+                 removed: {removed}, collection: {collection} }}, "
+            )?,
+            _ => return Err(format!("`{condition}` is not a condition").into()),
+        }
+    }
+    Ok(code)
+}
+
+fn compile_need(text: &str, privileges: &[String]) -> Result<String> {
     Ok(match text {
         "any" => "Need::AnyUser".to_owned(),
         "filtered" => "Need::Filtered".to_owned(),
@@ -141,21 +193,105 @@ fn compile_need(text: &str) -> Result<String> {
             let [object_type, privilege, level] = parts.as_slice() else {
                 return Err(format!("`{other}` is not a requirement").into());
             };
-            let object_type = match *object_type {
-                "Collection" | "Global" | "User" => format!("ObjectType::{object_type}"),
-                other => return Err(format!("unknown object type `{other}`").into()),
-            };
-            let level = match *level {
-                "cluster" => "Level::Cluster",
-                "database" => "Level::Database",
-                "collection" => "Level::Collection",
-                "none" => "Level::None",
-                other => return Err(format!("unknown level `{other}`").into()),
-            };
+            let object_type = compile_object_type(object_type)?;
+            let level = compile_level(level)?;
+            let position = privileges
+                .iter()
+                .position(|known| known == privilege)
+                .ok_or_else(|| format!("`{privilege}` is not a privilege"))?;
             format!(
-                "Need::Privilege {{ object_type: {object_type}, privilege: {privilege:?}, \
-                 level: {level} }}"
+                "Need::Privilege {{ object_type: {object_type}, \
+                 privilege: Privilege::at({position}), level: {level} }}"
             )
         }
+    })
+}
+
+/// Turns the rows of the privilege file into static tables, in the order of the file. Returns the
+/// names in that order: the position is what the code knows a privilege by.
+fn compile_privileges(out: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(PRIVILEGES)?;
+    let mut rows = String::from("static TABLE: &[Row] = &[\n");
+    let mut groups = String::new();
+    let mut names = Vec::new();
+    let mut in_group = false;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix("group ") {
+            if in_group {
+                groups.push_str("]),\n");
+            }
+            in_group = true;
+            write!(groups, "    ({name:?}, &[")?;
+        } else if in_group {
+            for member in line.split_whitespace() {
+                write!(groups, "{member:?}, ")?;
+            }
+        } else {
+            names.extend(line.split_whitespace().nth(1).map(str::to_owned));
+            let row = compile_privilege(line)
+                .map_err(|error| format!("{PRIVILEGES}:{}: {error}", index + 1))?;
+            writeln!(rows, "    {row},")?;
+        }
+    }
+    let mut code =
+        format!("{rows}];\n\nstatic MEMBERS: &[(&str, &[&str])] = &[\n{groups}]),\n];\n");
+    writeln!(code, "\nimpl Privilege {{")?;
+    for (constant, name) in NAMED {
+        let position = names.iter().position(|known| known == name);
+        let position = position.ok_or_else(|| format!("{PRIVILEGES}: no row for {name}"))?;
+        writeln!(code, "    /// `{name}`.\n    pub const {constant}: Self = Self({position});")?;
+    }
+    writeln!(code, "}}")?;
+    fs::write(out.join("privileges.rs"), code)?;
+    Ok(names)
+}
+
+/// The Rust that builds a row.
+fn compile_privilege(line: &str) -> Result<String> {
+    let columns: Vec<&str> = line.split_whitespace().collect();
+    let [number, name, kind, level, v1, object_type] = columns.as_slice() else {
+        return Err("a row has six columns".into());
+    };
+    let number = match *number {
+        "-" => "None".to_owned(),
+        number => format!("Some({})", number.parse::<u8>()?),
+    };
+    let kind = match *kind {
+        "privilege" => "PrivilegeKind::Single",
+        "all" => "PrivilegeKind::All",
+        "legacy" => "PrivilegeKind::LegacyGroup",
+        "group" => "PrivilegeKind::LevelGroup",
+        other => return Err(format!("unknown kind `{other}`").into()),
+    };
+    let v1 = match *v1 {
+        "-" => "None".to_owned(),
+        name => format!("Some({})", compile_object_type(name)?),
+    };
+    Ok(format!(
+        "Row {{ number: {number}, name: {name:?}, kind: {kind}, level: {}, v1: {v1}, \
+         object_type: {} }}",
+        compile_level(level)?,
+        compile_object_type(object_type)?
+    ))
+}
+
+fn compile_object_type(name: &str) -> Result<String> {
+    match name {
+        "Collection" | "Global" | "User" => Ok(format!("ObjectType::{name}")),
+        other => Err(format!("unknown object type `{other}`").into()),
+    }
+}
+
+fn compile_level(name: &str) -> Result<&'static str> {
+    Ok(match name {
+        "cluster" => "Level::Cluster",
+        "database" => "Level::Database",
+        "collection" => "Level::Collection",
+        "none" => "Level::None",
+        other => return Err(format!("unknown level `{other}`").into()),
     })
 }

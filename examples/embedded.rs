@@ -9,7 +9,7 @@ use milvus_rbac::clock::{Clock as _, SystemClock};
 use milvus_rbac::config::Settings;
 use milvus_rbac::credential::{Caller, Login, Peer};
 use milvus_rbac::deployment::Deployment;
-use milvus_rbac::policy::find;
+use milvus_rbac::policy::{Claims, find};
 use milvus_rbac::store::{SledOptions, SledStore};
 
 type Error = Box<dyn std::error::Error>;
@@ -44,11 +44,12 @@ async fn main() -> Result<(), Error> {
         }
     }
 
-    // And may then do what their roles allow: so far, nothing to others.
+    // And may then do what their roles allow: nothing yet, having none.
     let login = Login::new("user_1", b"P@ssw0rd");
     let caller = deployment.authorizer().authenticate(login, Peer::LOCAL).await?;
     if let Some(row) = find("/milvus.proto.milvus.MilvusService/CreateRole") {
-        let decision = deployment.authorizer().check(Some(&caller), row, "default", &[]);
+        let claims = Claims::default();
+        let decision = deployment.authorizer().check(Some(&caller), row, "default", &[], claims);
         println!("may create roles: {}", decision.is_allowed());
     }
 

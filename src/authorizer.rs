@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::credential::{
     Authenticated, Caller, CredentialError, HeaderError, Login, Peer, RaiseCost, Verifier,
 };
-use crate::model::{Change, Record};
-use crate::policy::{Decision, Denial, Need, Request, Requirement, Rules, decide};
+use crate::model::{Change, Record, Revision};
+use crate::policy::{Claims, Decision, Denial, Need, Request, Requirement, Rules, decide};
 use crate::snapshot::{Snapshot, SnapshotCell};
 use crate::writer::{SubmitError, Writer};
 
@@ -82,6 +83,18 @@ impl Authorizer {
         Ok(caller)
     }
 
+    /// Whether the user that was authenticated is still there. A caller without a name always is.
+    #[must_use]
+    pub fn exists(&self, caller: &Caller) -> bool {
+        !caller.is_authenticated() || self.0.snapshots.read().user(caller.name()).is_some()
+    }
+
+    /// Tells of each new revision, so that what goes on for long can be checked again.
+    #[must_use]
+    pub fn revisions(&self) -> watch::Receiver<Revision> {
+        self.0.snapshots.revisions()
+    }
+
     /// Whether the caller may. Neither waits nor allocates.
     pub fn check(
         &self,
@@ -89,6 +102,7 @@ impl Authorizer {
         requirement: &'static Requirement,
         database: &str,
         objects: &[String],
+        claims: Claims<'_>,
     ) -> Decision {
         let state = self.0.snapshots.read();
         let caller = caller.filter(|caller| caller.is_authenticated()).map(Caller::name);
@@ -96,7 +110,7 @@ impl Authorizer {
             // Deleted since the login was checked.
             return Decision::Deny(Denial::NoCaller(requirement));
         }
-        let request = Request { caller, requirement, database, objects };
+        let request = Request { caller, requirement, database, objects, claims };
         decide(&state, self.0.rules, &request)
     }
 }

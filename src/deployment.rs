@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use crate::admin::{Admin, AdminRules};
 use crate::authorizer::Authorizer;
-use crate::config::Settings;
+use crate::config::{Compat, Settings};
 use crate::credential::{self, LongPasswords, Verifier, VerifierOptions};
 use crate::policy::Rules;
 use crate::store::{Store, StoreError};
@@ -54,7 +54,8 @@ impl Deployment {
     /// The store cannot be read, or threads and random numbers are not to be had.
     pub fn open(store: Box<dyn Store>, settings: &Settings) -> Result<Self, OpenError> {
         let verifier = Arc::new(Verifier::new(verifier_options(settings))?);
-        let (writer, snapshots) = Writer::start(store)?;
+        let (writer, snapshots) =
+            Writer::start(store, Arc::new(settings.privilege_lists.groups.clone()))?;
         let admin = Admin::new(
             writer.clone(),
             Arc::clone(&snapshots),
@@ -125,6 +126,10 @@ fn admin_rules(settings: &Settings) -> AdminRules {
         max_role_description: settings.limits.max_role_description,
         root_shows_admin: settings.roles.root_shows_admin,
         public_role: settings.roles.public_role,
+        public_privileges: settings.security.enable_public_privilege,
+        configured_roles: settings.roles.configured.clone(),
+        builtin_groups: settings.privilege_lists.groups.clone(),
+        only_admins_bind_admin: settings.roles.only_admins_bind_admin,
         admin_resets_passwords: settings.passwords.admin_resets_passwords,
         root_needs_role: settings.security.root_should_bind_role,
         always_list_default: settings.roles.always_list_default_database,
@@ -138,5 +143,7 @@ fn policy_rules(settings: &Settings) -> Rules {
         open_polling: settings.roles.open_polling,
         root_needs_role: settings.security.root_should_bind_role,
         open_health: settings.transport.open_health,
+        public_role: settings.roles.public_role,
+        ghost_roles: settings.compat == Compat::Milvus,
     }
 }

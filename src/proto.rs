@@ -37,5 +37,11 @@ impl std::fmt::Debug for milvus::UpdateCredentialRequest {
     }
 }
 
+impl std::fmt::Debug for milvus::UserInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserInfo").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
 /// The descriptors of both packages, encoded, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

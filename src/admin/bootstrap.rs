@@ -3,10 +3,7 @@
 use super::users::unbind_all;
 use super::{Admin, AdminError};
 use crate::credential::{Caller, Password, Peer};
-use crate::model::{
-    ADMIN, Change, Credential, PUBLIC, PasswordHash, PasswordRuleError, ROOT, Record, Role,
-    RoleName, UserName,
-};
+use crate::model::{Change, Credential, PasswordHash, PasswordRuleError, ROOT, Record, UserName};
 use crate::snapshot::Snapshot;
 
 /// What a start found and did.
@@ -38,8 +35,9 @@ pub enum BootstrapError {
 }
 
 impl Admin {
-    /// Makes what every deployment has: the built-in roles and, in a store without users, `root`
-    /// with this password. Without a password no `root` is made. One commit, done once.
+    /// Makes what every deployment has: the built-in and the configured roles with their grants
+    /// and, in a store without users, `root` with this password. Without a password no `root` is
+    /// made. One commit, done once.
     ///
     /// # Errors
     /// The password could not be hashed, or the change was not acknowledged.
@@ -58,12 +56,9 @@ impl Admin {
             }
             _ => None,
         };
-        let public = self.rules.public_role;
+        let admin = self.clone();
         let plan = move |state: &Snapshot| {
-            let mut changes = Vec::new();
-            for (name, wanted) in [(ADMIN, true), (PUBLIC, public)] {
-                changes.extend(built_in_role(state, name, wanted));
-            }
+            let mut changes = admin.plan_builtin_roles(state);
             let root = match (&hash, UserName::new(ROOT)) {
                 (Some(hash), Some(root)) if state.users().len() == 0 => {
                     changes.extend(new_user(state, root, hash.clone()));
@@ -118,17 +113,6 @@ impl Admin {
     async fn hash_locally(&self, password: &Password) -> Result<PasswordHash, AdminError> {
         self.verifier.hash(password, Peer::LOCAL).await.map_err(|_| AdminError::Hashing)
     }
-}
-
-/// The changes that make a built-in role, if it is wanted and not there. Like every new role it
-/// starts without members, whatever an earlier one left behind.
-fn built_in_role(state: &Snapshot, name: &str, wanted: bool) -> Vec<Change> {
-    let Some(role) = RoleName::new(name).filter(|_| wanted && state.role(name).is_none()) else {
-        return Vec::new();
-    };
-    let mut changes = super::roles::removal_of_role(state, &role);
-    changes.push(Change::Put(Record::Role(role, Role::default())));
-    changes
 }
 
 /// The changes that make a user: without roles, whatever an earlier one of that name left.

@@ -2,7 +2,7 @@
 
 use super::{Admin, AdminError};
 use crate::credential::Caller;
-use crate::model::DEFAULT_DATABASE;
+use crate::model::{DEFAULT_DATABASE, PUBLIC};
 use crate::snapshot::Snapshot;
 
 /// A database as it is shown.
@@ -61,5 +61,7 @@ fn has_grant_in_default(state: &Snapshot, user: &str) -> bool {
     state
         .roles_of(user)
         .iter()
+        // What everybody holds shows nobody anything, also where it was bound by name.
+        .filter(|role| role.as_str() != PUBLIC)
         .any(|role| state.grants().granted_rows_of(role).any(|row| covers(&row.object)))
 }

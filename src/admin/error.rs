@@ -2,6 +2,7 @@
 //!
 //! Which code and status each one becomes stands in `api/code.rs`, for both APIs.
 
+use super::{DatabaseNameError, GrantError, GroupError, RestoreError};
 use crate::credential::Base64Error;
 use crate::model::{NameError, PasswordRuleError};
 use crate::writer::WriteError;
@@ -17,6 +18,35 @@ pub enum DefaultRoleAction {
     Bind,
     /// Unbinding a user from it.
     Unbind,
+    /// Granting it something.
+    Grant,
+    /// Taking something from it.
+    Revoke,
+}
+
+/// What was tried on a role that the configuration defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfiguredRoleAction {
+    /// Altering it.
+    Alter,
+    /// Dropping it.
+    Drop,
+}
+
+impl ConfiguredRoleAction {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Alter => "alter",
+            Self::Drop => "drop",
+        }
+    }
+
+    fn participle(self) -> &'static str {
+        match self {
+            Self::Alter => "altered",
+            Self::Drop => "dropped",
+        }
+    }
 }
 
 impl DefaultRoleAction {
@@ -26,6 +56,8 @@ impl DefaultRoleAction {
             Self::Drop => "dropped",
             Self::Bind => "bound",
             Self::Unbind => "unbound",
+            Self::Grant => "granted to",
+            Self::Revoke => "revoked from",
         }
     }
 }
@@ -118,6 +150,31 @@ pub enum AdminError {
         /// What was tried.
         action: DefaultRoleAction,
     },
+    /// A role of the configuration is protected.
+    #[error(
+        "failed to check if {} role: the role[{role}] is a builtin role, which can't be {}: \
+         privilege not permitted",
+        .action.verb(), .action.participle()
+    )]
+    ConfiguredRole {
+        /// The role.
+        role: String,
+        /// What was tried.
+        action: ConfiguredRoleAction,
+    },
+    /// Somebody who is no administrator is about to make one, or to unmake one.
+    #[error(
+        "only root and members of the role[admin] can bind users to it, unbind them from it or \
+         restore users who hold it: privilege not permitted"
+    )]
+    OnlyAdmins,
+    /// Nobody would be left who may do everything.
+    #[error(
+        "user \"{0}\" is the last member of the role[admin] and root needs roles like anybody \
+         else, so nobody could administer the service; bind another user to it first: privilege \
+         not permitted"
+    )]
+    LastAdmin(String),
     /// An unknown role is to be altered.
     #[error("failed to check if alter role: role not exists")]
     AlterUnknownRole,
@@ -151,6 +208,18 @@ pub enum AdminError {
          User]: invalid parameter"
     )]
     ObjectType(String),
+    /// A grant was refused.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// The name of a database in a grant breaks its rule.
+    #[error(transparent)]
+    DatabaseName(#[from] DatabaseNameError),
+    /// An operation on a privilege group was refused.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// A backup cannot be restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     /// The database of a connection does not exist.
     #[error("database not found[database={0}]")]
     ConnectDatabase(String),

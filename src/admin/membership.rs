@@ -42,8 +42,8 @@ impl Admin {
     ///
     /// # Errors
     /// A name breaks its rule, role or user are not there, the type is neither, `public` where it
-    /// is only a reserved name, `root` from `admin` where root always holds it, or the change was
-    /// not acknowledged.
+    /// is only a reserved name, `root` from `admin` where root always holds it, `admin` by a caller
+    /// who is no administrator, the last administrator, or the change was not acknowledged.
     pub async fn operate_user_role(
         &self,
         caller: &Caller,
@@ -58,11 +58,12 @@ impl Admin {
         };
         let target = format!("{} to {role}", self.snapshots.read().resolve_user(user));
         let trace = self.trace(caller, operation, &target);
-        self.commit(trace, self.prepare_membership(user, role, membership)).await
+        self.commit(trace, self.prepare_membership(caller, user, role, membership)).await
     }
 
     fn prepare_membership(
         &self,
+        caller: &Caller,
         user: &str,
         role: &str,
         membership: Option<Membership>,
@@ -76,8 +77,9 @@ impl Admin {
         let user = UserName::new(&user).ok_or(AdminError::BindUnknownUser(user))?;
         let role = RoleName::new(role).ok_or(AdminError::UnknownRole)?;
         let admin = self.clone();
+        let caller = caller.clone();
         Ok(move |state: &Snapshot| {
-            let changes = admin.plan_membership(state, &user, &role, membership)?;
+            let changes = admin.plan_membership(state, &caller, &user, &role, membership)?;
             Ok(((), changes))
         })
     }
@@ -85,6 +87,7 @@ impl Admin {
     fn plan_membership(
         &self,
         state: &Snapshot,
+        caller: &Caller,
         user: &UserName,
         role: &RoleName,
         membership: Option<Membership>,
@@ -103,6 +106,9 @@ impl Admin {
             return Err(AdminError::BindUnknownUser(user.to_string()));
         }
         let membership = membership.ok_or(AdminError::OperateType)?;
+        if role.as_str() == ADMIN {
+            self.may_name_admins(state, caller)?;
+        }
         if self.rules.shows_root_as_admin() && user.as_str() == ROOT && role.as_str() == ADMIN {
             // Root holds admin by its name. The binding is shown and never stored.
             return match membership {
@@ -112,6 +118,9 @@ impl Admin {
                     action: DefaultRoleAction::Unbind,
                 }),
             };
+        }
+        if role.as_str() == ADMIN && membership == Membership::Unbind {
+            self.keep_last_admin(state, user.as_str())?;
         }
         let bound = state.is_bound(user.as_str(), role.as_str());
         Ok(match membership {
@@ -123,6 +132,31 @@ impl Admin {
             }
             _ => Vec::new(),
         })
+    }
+
+    /// Whether the caller may make and unmake administrators. To manage roles is not enough, or
+    /// whoever may do that could do everything.
+    pub(super) fn may_name_admins(
+        &self,
+        state: &Snapshot,
+        caller: &Caller,
+    ) -> Result<(), AdminError> {
+        let refused = self.rules.only_admins_bind_admin
+            && caller.is_authenticated()
+            && !state.is_administrator(caller.name(), self.rules.root_needs_role);
+        if refused { Err(AdminError::OnlyAdmins) } else { Ok(()) }
+    }
+
+    /// Refuses to take `admin` from its last member where `root` does not pass by its name:
+    /// nobody could give it to anybody any more.
+    pub(super) fn keep_last_admin(&self, state: &Snapshot, user: &str) -> Result<(), AdminError> {
+        let is_last = self.rules.root_needs_role
+            && state.is_bound(user, ADMIN)
+            && state.user(user).is_some()
+            && !state
+                .members_of(ADMIN)
+                .any(|other| other.as_str() != user && state.user(other.as_str()).is_some());
+        if is_last { Err(AdminError::LastAdmin(user.to_owned())) } else { Ok(()) }
     }
 
     /// One role or, without a name, all roles, ascending by name. A role that is not there gives
@@ -199,16 +233,18 @@ impl Admin {
             .collect())
     }
 
-    /// The roles of a user, ascending. Bindings to roles that are not there are not shown.
+    /// The roles that a user is bound to, ascending. Bindings to roles that are not there do not
+    /// count.
+    pub(super) fn roles_bound(&self, state: &Snapshot, user: &str) -> Vec<String> {
+        let there = |role: &RoleName| {
+            self.rules.is_shown(role.as_str()) && state.role(role.as_str()).is_some()
+        };
+        state.roles_of(user).iter().filter(|role| there(role)).map(ToString::to_string).collect()
+    }
+
+    /// The roles of a user as they are shown, ascending.
     fn roles_shown(&self, state: &Snapshot, user: &str) -> Vec<String> {
-        let mut roles: Vec<String> = state
-            .roles_of(user)
-            .iter()
-            .filter(|role| {
-                self.rules.is_shown(role.as_str()) && state.role(role.as_str()).is_some()
-            })
-            .map(ToString::to_string)
-            .collect();
+        let mut roles = self.roles_bound(state, user);
         if self.rules.shows_root_as_admin() && user == ROOT && !state.is_bound(ROOT, ADMIN) {
             roles.push(ADMIN.to_owned());
             roles.sort();

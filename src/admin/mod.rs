@@ -3,23 +3,37 @@
 //! Free of transport: gRPC, REST and an embedder's own code call the same functions. Nobody is
 //! authorized here; the guard has done that before. Every change leaves one line in the log.
 
+mod backup;
 mod bootstrap;
+mod builtin_roles;
 mod database;
 mod error;
+mod grant_error;
+mod grant_plan;
+mod grant_query;
+mod grant_rules;
 mod grants;
 mod membership;
 mod password;
+mod privilege_groups;
+mod restore;
+mod restore_error;
 mod roles;
 mod rules;
 mod trace;
 mod users;
 
+pub use backup::{BackupRole, BackupUser, RbacBackup};
 pub use bootstrap::{Bootstrap, BootstrapError};
 pub use database::DatabaseView;
-pub use error::{AdminError, DefaultRoleAction};
-pub use grants::{GrantQuery, ObjectQuery};
+pub use error::{AdminError, ConfiguredRoleAction, DefaultRoleAction};
+pub use grant_error::{DatabaseNameError, GrantError, GroupError};
+pub use grant_query::{GrantQuery, GrantView, ObjectQuery};
+pub use grants::{GivenPrivilege, GrantAction, LevelGrant, ObjectGrant};
 pub use membership::{Membership, RoleView, UserView};
 pub use password::GivenPassword;
+pub use privilege_groups::{GroupAction, GroupView};
+pub use restore_error::RestoreError;
 pub use rules::AdminRules;
 pub use users::{NewUser, UserUpdate};
 

@@ -1,6 +1,6 @@
 //! Making, altering and dropping roles.
 
-use super::{Admin, AdminError, DefaultRoleAction, Planned};
+use super::{Admin, AdminError, ConfiguredRoleAction, DefaultRoleAction, Planned};
 use crate::credential::Caller;
 use crate::model::{ADMIN, Change, NameKind, PUBLIC, Record, RecordKey, Role, RoleName};
 use crate::snapshot::Snapshot;
@@ -48,8 +48,8 @@ impl Admin {
     /// Replaces the description of a role.
     ///
     /// # Errors
-    /// Name or description break their rules, the role is built in or not there, or the change
-    /// was not acknowledged.
+    /// Name or description break their rules, the role is built in, configured or not there, or
+    /// the change was not acknowledged.
     pub async fn alter_role(
         &self,
         caller: &Caller,
@@ -68,6 +68,7 @@ impl Admin {
         self.rules.known_role(&self.snapshots.read(), name)?;
         self.check_role_description(description)?;
         protect(name, DefaultRoleAction::Alter)?;
+        self.protect_configured(name, ConfiguredRoleAction::Alter)?;
         let role = RoleName::new(name).ok_or(AdminError::AlterUnknownRole)?;
         let record = Role { description: description.to_owned() };
         Ok(move |state: &Snapshot| match state.role(role.as_str()) {
@@ -80,8 +81,8 @@ impl Admin {
     /// Drops a role and the bindings to it; with `force` also what it was granted.
     ///
     /// # Errors
-    /// The name breaks its rule, the role is built in, not there, or has grants and is not forced,
-    /// or the change was not acknowledged.
+    /// The name breaks its rule, the role is built in, configured, not there, or has grants and is
+    /// not forced, or the change was not acknowledged.
     pub async fn drop_role(
         &self,
         caller: &Caller,
@@ -99,6 +100,7 @@ impl Admin {
     ) -> Result<impl FnMut(&Snapshot) -> Planned + Send + use<>, AdminError> {
         self.rules.known_role(&self.snapshots.read(), name)?;
         protect(name, DefaultRoleAction::Drop)?;
+        self.protect_configured(name, ConfiguredRoleAction::Drop)?;
         let role = RoleName::new(name).ok_or(AdminError::UnknownRole)?;
         Ok(move |state: &Snapshot| {
             if state.role(role.as_str()).is_none() {
@@ -113,7 +115,18 @@ impl Admin {
         })
     }
 
-    fn check_role_description(&self, description: &str) -> Result<(), AdminError> {
+    fn protect_configured(
+        &self,
+        name: &str,
+        action: ConfiguredRoleAction,
+    ) -> Result<(), AdminError> {
+        if self.rules.is_configured(name) {
+            return Err(AdminError::ConfiguredRole { role: name.to_owned(), action });
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_role_description(&self, description: &str) -> Result<(), AdminError> {
         let limit = self.rules.max_role_description;
         if description.len() > limit {
             return Err(AdminError::RoleDescription { length: description.len(), limit });
@@ -135,7 +148,7 @@ pub(super) fn removal_of_role(state: &Snapshot, role: &RoleName) -> Vec<Change> 
 }
 
 /// Whether the role is built in.
-fn is_default(name: &str) -> bool {
+pub(super) fn is_default(name: &str) -> bool {
     name == ADMIN || name == PUBLIC
 }
 

@@ -264,16 +264,18 @@ impl Admin {
     /// Deletes a user with its bindings. A user that is not there is deleted already.
     ///
     /// # Errors
-    /// `root`, an empty name, or the change was not acknowledged.
+    /// `root`, an empty name, the last administrator where `root` needs roles, or the change was not
+    /// acknowledged.
     pub async fn delete_user(&self, caller: &Caller, name: &str) -> Result<(), AdminError> {
         let name = self.snapshots.read().resolve_user(name).to_owned();
         let trace = self.trace(caller, "delete user", &name);
-        self.commit(trace, Self::prepare_deletion(&name)).await
+        self.commit(trace, self.prepare_deletion(&name)).await
     }
 
     fn prepare_deletion(
+        &self,
         name: &str,
-    ) -> Result<impl FnMut(&Snapshot) -> Planned + Send + 'static, AdminError> {
+    ) -> Result<impl FnMut(&Snapshot) -> Planned + Send + use<>, AdminError> {
         // Trimmed before it is compared, unless it is stored so: ` root ` is root.
         if name == ROOT {
             return Err(AdminError::DeleteRoot);
@@ -282,10 +284,12 @@ impl Admin {
             return Err(AdminError::DeleteWithoutName);
         }
         let user = UserName::new(name);
+        let admin = self.clone();
         Ok(move |state: &Snapshot| {
             let Some(user) = &user else {
                 return Ok(((), Vec::new()));
             };
+            admin.keep_last_admin(state, user.as_str())?;
             let mut changes = unbind_all(state, user);
             if state.user(user.as_str()).is_some() {
                 changes.push(Change::Delete(RecordKey::User(user.clone())));

@@ -6,7 +6,7 @@
 
 use tonic::Code;
 
-use crate::admin::AdminError;
+use crate::admin::{AdminError, GrantError, GroupError};
 use crate::credential::CredentialError;
 use crate::proto::common::ErrorCode;
 use crate::writer::WriteError;
@@ -34,6 +34,16 @@ pub enum Operation {
     SelectUser,
     /// `SelectGrant`.
     SelectGrant,
+    /// `OperatePrivilege` and `OperatePrivilegeV2`.
+    OperatePrivilege,
+    /// `CreatePrivilegeGroup`.
+    CreatePrivilegeGroup,
+    /// `DropPrivilegeGroup`.
+    DropPrivilegeGroup,
+    /// `OperatePrivilegeGroup`.
+    OperatePrivilegeGroup,
+    /// `RestoreRBAC`, which shares a legacy code with `OperatePrivilege`.
+    RestoreRbac,
     /// Anything else; it has no legacy code of its own.
     Other,
 }
@@ -50,6 +60,10 @@ impl Operation {
             Self::SelectRole => ErrorCode::SelectRoleFailure,
             Self::SelectUser => ErrorCode::SelectUserFailure,
             Self::SelectGrant => ErrorCode::SelectGrantFailure,
+            Self::OperatePrivilege | Self::RestoreRbac => ErrorCode::OperatePrivilegeFailure,
+            Self::CreatePrivilegeGroup => ErrorCode::CreatePrivilegeGroupFailure,
+            Self::DropPrivilegeGroup => ErrorCode::DropPrivilegeGroupFailure,
+            Self::OperatePrivilegeGroup => ErrorCode::OperatePrivilegeGroupFailure,
             Self::AlterRole | Self::Other => ErrorCode::UnexpectedError,
         }
     }
@@ -90,9 +104,11 @@ mod number {
     pub(super) const RATE_LIMIT: i32 = 8;
     pub(super) const QUOTA: i32 = 9;
     pub(super) const DATABASE_NOT_FOUND: i32 = 800;
+    pub(super) const DATABASE_NAME: i32 = 802;
     pub(super) const PARAMETER: i32 = 1100;
     pub(super) const NOT_AUTHENTICATED: i32 = 1400;
     pub(super) const NOT_PERMITTED: i32 = 1401;
+    pub(super) const GROUP_NAME: i32 = 1402;
     pub(super) const REST_NOT_AUTHENTICATED: i32 = 1800;
     pub(super) const UNEXPECTED: i32 = 65535;
 }
@@ -134,12 +150,21 @@ pub fn refusal(operation: Operation, error: &AdminError) -> Refusal {
         | AdminError::BindUnknownUser(_)
         | AdminError::OperateType
         | AdminError::GrantsOfUnknownRole(_)
-        | AdminError::ObjectType(_) => (PARAMETER, own, true),
+        | AdminError::ObjectType(_)
+        | AdminError::Restore(_) => (PARAMETER, own, true),
         AdminError::UserQuota | AdminError::RoleQuota => (QUOTA, own, false),
         AdminError::OldPassword(_) => (NOT_AUTHENTICATED, unexpected, true),
-        AdminError::DeleteRoot | AdminError::DefaultRole { .. } => {
-            (NOT_PERMITTED, unexpected, true)
+        AdminError::DeleteRoot
+        | AdminError::DefaultRole { .. }
+        | AdminError::OnlyAdmins
+        | AdminError::LastAdmin(_) => (NOT_PERMITTED, unexpected, true),
+        AdminError::ConfiguredRole { .. } => (NOT_PERMITTED, own, true),
+        AdminError::Grant(error) => (PARAMETER, grant_code(error, own), true),
+        AdminError::Group(error) => {
+            let (code, legacy) = group_code(error, own);
+            (code, legacy, true)
         }
+        AdminError::DatabaseName(_) => (number::DATABASE_NAME, unexpected, true),
         AdminError::UpdateUnknownUser | AdminError::AlterUnknownRole => (UNEXPECTED, own, false),
         AdminError::ConnectDatabase(_) => (DATABASE_NOT_FOUND, unexpected, true),
         AdminError::Database(_) => (DATABASE_NOT_FOUND, unexpected, false),
@@ -165,6 +190,43 @@ pub fn refusal(operation: Operation, error: &AdminError) -> Refusal {
         retriable: may_retry(error),
         input,
         transport,
+    }
+}
+
+/// The legacy code of a refused grant: its own where the coordinator of Milvus would refuse it.
+fn grant_code(error: &GrantError, own: ErrorCode) -> ErrorCode {
+    match error {
+        GrantError::LevelAction => ErrorCode::IllegalArgument,
+        GrantError::Action(_)
+        | GrantError::ObjectType
+        | GrantError::UnknownRole(_)
+        | GrantError::UnknownGrantor(_)
+        | GrantError::CustomGroup(_)
+        | GrantError::BuiltinGroup(_)
+        | GrantError::NotOfObjectType { .. }
+        | GrantError::UnknownPrivilege(_)
+        | GrantError::ClusterLevel(_)
+        | GrantError::DatabaseLevel(_)
+        | GrantError::CollectionLevel(_)
+        | GrantError::NoLevel => own,
+    }
+}
+
+/// The code and legacy code of a refused operation on a privilege group.
+fn group_code(error: &GroupError, own: ErrorCode) -> (i32, ErrorCode) {
+    match error {
+        GroupError::NameEmpty | GroupError::NameTooLong { .. } | GroupError::NameFirst(_) => {
+            (number::GROUP_NAME, ErrorCode::UnexpectedError)
+        }
+        GroupError::NameOther(_) => (number::PARAMETER, ErrorCode::IllegalArgument),
+        GroupError::Exists(_)
+        | GroupError::Reserved(_)
+        | GroupError::InUse { .. }
+        | GroupError::Unknown(_)
+        | GroupError::NoPrivileges
+        | GroupError::UnknownMember(_)
+        | GroupError::MixedLevels
+        | GroupError::Action => (number::PARAMETER, own),
     }
 }
 

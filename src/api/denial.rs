@@ -3,16 +3,20 @@
 use crate::log::clip;
 use crate::policy::Denial;
 
-/// The text of a denial, as Milvus words it where Milvus has a word for it.
+/// The text of a denial, as Milvus words it where Milvus has a word for it. `database` is the one
+/// of the request.
 #[must_use]
 pub fn denial_text(denial: &Denial, caller: &str, database: &str) -> String {
     match denial {
+        // Milvus names no database for streams.
+        Denial::Privilege { requirement, privilege, .. } if requirement.streaming => {
+            format!("{}: permission deny to {caller}", privilege.stored_name())
+        }
         Denial::Privilege { privilege, cluster, .. } => {
             // It goes into a header, and the request may name anything: no legal name is longer.
             let database = if *cluster { "*" } else { clip(database, 255) };
-            format!(
-                "Privilege{privilege}: permission deny to {caller} in the `{database}` database"
-            )
+            let privilege = privilege.stored_name();
+            format!("{privilege}: permission deny to {caller} in the `{database}` database")
         }
         Denial::RootOnly(requirement) => {
             format!("{}: permission deny to {caller}, only root may call it", requirement.method)
@@ -20,6 +24,14 @@ pub fn denial_text(denial: &Denial, caller: &str, database: &str) -> String {
         Denial::Refused(requirement) => {
             format!("{}: permission deny to {caller}, nobody may call it", requirement.method)
         }
+        Denial::Principal(requirement) => format!(
+            "{}: permission deny to {caller}, rls_principal may only name the caller; leave it out",
+            requirement.method
+        ),
+        Denial::Replicated(requirement) => format!(
+            "{}: permission deny to {caller}, base.replicateInfo is not accepted; leave it out",
+            requirement.method
+        ),
         Denial::NoCaller(requirement) => {
             format!("{}: permission deny without authentication", requirement.method)
         }

@@ -29,6 +29,24 @@ pub enum Endpoint {
     RolesAlter,
     /// `roles/drop`.
     RolesDrop,
+    /// `roles/grant_privilege`.
+    RolesGrant,
+    /// `roles/revoke_privilege`.
+    RolesRevoke,
+    /// `roles/grant_privilege_v2`.
+    RolesGrantV2,
+    /// `roles/revoke_privilege_v2`.
+    RolesRevokeV2,
+    /// `privilege_groups/list`.
+    GroupsList,
+    /// `privilege_groups/create`.
+    GroupsCreate,
+    /// `privilege_groups/drop`.
+    GroupsDrop,
+    /// `privilege_groups/add_privileges_to_group`.
+    GroupsAdd,
+    /// `privilege_groups/remove_privileges_from_group`.
+    GroupsRemove,
 }
 
 /// A path, what it does, and the RPC whose row it is decided by.
@@ -60,7 +78,7 @@ macro_rules! rest_path {
     };
 }
 
-static PATHS: [RestPath; 12] = [
+static PATHS: [RestPath; 21] = [
     rest_path!("users/list", UsersList, "ListCredUsers"),
     rest_path!("users/describe", UsersDescribe, "SelectUser"),
     rest_path!("users/create", UsersCreate, "CreateCredential"),
@@ -73,6 +91,19 @@ static PATHS: [RestPath; 12] = [
     rest_path!("roles/create", RolesCreate, "CreateRole"),
     rest_path!("roles/alter", RolesAlter, "AlterRole"),
     rest_path!("roles/drop", RolesDrop, "DropRole"),
+    rest_path!("roles/grant_privilege", RolesGrant, "OperatePrivilege"),
+    rest_path!("roles/revoke_privilege", RolesRevoke, "OperatePrivilege"),
+    rest_path!("roles/grant_privilege_v2", RolesGrantV2, "OperatePrivilegeV2"),
+    rest_path!("roles/revoke_privilege_v2", RolesRevokeV2, "OperatePrivilegeV2"),
+    rest_path!("privilege_groups/list", GroupsList, "ListPrivilegeGroups"),
+    rest_path!("privilege_groups/create", GroupsCreate, "CreatePrivilegeGroup"),
+    rest_path!("privilege_groups/drop", GroupsDrop, "DropPrivilegeGroup"),
+    rest_path!("privilege_groups/add_privileges_to_group", GroupsAdd, "OperatePrivilegeGroup"),
+    rest_path!(
+        "privilege_groups/remove_privileges_from_group",
+        GroupsRemove,
+        "OperatePrivilegeGroup"
+    ),
 ];
 
 /// All paths.

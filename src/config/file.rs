@@ -169,19 +169,21 @@ impl File<'_> {
         let name = key.name;
         let value = match node {
             Node::Scalar(scalar) if is_null(scalar) => None,
+            Node::Mapping(_) | Node::Sequence(_) if key.kind == Kind::Tree => {
+                Some(Value::Text(Secret::new(as_json(node).to_string())))
+            }
             Node::Scalar(scalar) => Some(Value::Text(Secret::new(scalar.as_str().to_owned()))),
-            Node::Sequence(items) => match texts(items) {
-                Some(texts) => Some(Value::List(texts)),
-                None if key.kind == Kind::Tree => Some(Value::Mapping),
-                None => {
+            Node::Sequence(items) => {
+                let Some(texts) = texts(items) else {
                     self.mistake(line, format!("{name}: takes a list of plain values"));
                     return;
-                }
-            },
+                };
+                Some(Value::List(texts))
+            }
             Node::Mapping(_) => Some(Value::Mapping),
         };
         let source = self.at(line);
-        if matches!(key.kind, Kind::Accepted | Kind::Tree) {
+        if key.kind == Kind::Accepted {
             self.ignored.push(IgnoredKey { key: name.to_owned(), source: source.clone() });
         }
         let Some(value) = value else { return };
@@ -191,6 +193,17 @@ impl File<'_> {
             return;
         }
         self.reader.given.insert(name, Given { value, source });
+    }
+}
+
+/// A tree as JSON, all scalars as texts.
+fn as_json(node: &Node) -> serde_json::Value {
+    match node {
+        Node::Scalar(scalar) => serde_json::Value::from(scalar.as_str()),
+        Node::Sequence(items) => items.iter().map(as_json).collect(),
+        Node::Mapping(mapping) => {
+            mapping.iter().map(|(name, node)| (name.as_str().to_owned(), as_json(node))).collect()
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Secret,
     /// A key of Milvus that has no meaning here.
     Accepted,
-    /// The same, and its value may be a mapping.
+    /// A setting whose value may be a mapping or a list; it is handed on as JSON.
     Tree,
 }
 
@@ -107,6 +107,7 @@ pub(super) const ALL: &[Key] = &[
     key("rbac.maxHeaderBytes", Plain),
     key("rbac.maxRequestBytes", Plain),
     key("rbac.maxStaleness", Plain),
+    key("rbac.onlyAdminsBindAdmin", ByCompat),
     key("rbac.openHealth", Plain),
     key("rbac.openPolling", ByCompat),
     key("rbac.passwordClasses", ByCompat),

@@ -7,6 +7,7 @@
 mod address;
 mod browsers;
 pub mod cli;
+mod configured_roles;
 mod environment;
 mod file;
 mod key;
@@ -141,6 +142,7 @@ fn read_settings(reader: &mut Reader, flags: &Flags) -> Settings {
     reader.compat = reader.word("rbac.compat", Compat::default());
     reader.checked("proxy.resolveAliasForPrivilege", |text| reader::switch(text).is_ok());
     reader.checked("proxy.grpc.serverMaxSendSize", |text| text.parse::<u32>().is_ok());
+    let names = NameSettings::read(reader);
     Settings {
         compat: reader.compat,
         listen: read_listen(reader),
@@ -152,9 +154,9 @@ fn read_settings(reader: &mut Reader, flags: &Flags) -> Settings {
             flags.insecure_no_authorization,
             flags.insecure_default_root_password,
         ),
-        names: NameSettings::read(reader),
+        roles: RoleSettings::read(reader, &names),
+        names,
         passwords: PasswordSettings::read(reader),
-        roles: RoleSettings::read(reader),
         limits: LimitSettings::read(reader),
         transport: TransportSettings::read(reader),
         browsers: Browsers::read(reader),
@@ -207,7 +209,7 @@ mod tests {
         };
         // Shown only when given.
         for key in key::ALL.iter().filter(|key| key.name.contains("rivileges")) {
-            give(key.name, "a");
+            give(key.name, "Search");
         }
         for key in key::ALL.iter().filter(|key| key.name.contains("overrideBuiltIn")) {
             give(key.name, "true");
@@ -223,8 +225,7 @@ mod tests {
         let reader = read_everything(Compat::Documented);
         let mut read: Vec<_> = reader.entries.iter().map(|entry| entry.key).collect();
         read.sort_unstable();
-        let settings =
-            key::ALL.iter().filter(|key| !matches!(key.kind, Kind::Accepted | Kind::Tree));
+        let settings = key::ALL.iter().filter(|key| key.kind != Kind::Accepted);
         assert_eq!(read, settings.map(|key| key.name).collect::<Vec<_>>());
     }
 

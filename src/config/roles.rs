@@ -1,7 +1,10 @@
 //! How the built-in users and roles, and calls without a privilege of their own, behave.
 
+use super::configured_roles;
+use super::names::NameSettings;
 use super::reader::Reader;
 use super::settings::Compat;
+use crate::model::ConfiguredRole;
 
 /// How the built-in users and roles behave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,13 @@ pub struct RoleSettings {
     /// (`rbac.openPolling`). If not, polling needs the privilege that starts the work. Default:
     /// no; yes in `compat: milvus`.
     pub open_polling: bool,
+    /// Whether only administrators may bind users to `admin`, unbind them, or restore users who
+    /// hold it (`rbac.onlyAdminsBindAdmin`). If not, `ManageOwnership` is enough, as in Milvus.
+    /// Default: yes; no in `compat: milvus`.
+    pub only_admins_bind_admin: bool,
+    /// Roles that are made at each start with what they are granted, and that nobody can alter or
+    /// drop (`builtinRoles.roles`, if `builtinRoles.enable`). Default: none.
+    pub configured: Vec<ConfiguredRole>,
 }
 
 impl RoleSettings {
@@ -33,30 +43,25 @@ impl RoleSettings {
             public_role: milvus,
             always_list_default_database: !milvus,
             open_polling: milvus,
+            only_admins_bind_admin: !milvus,
+            configured: Vec::new(),
         }
     }
 }
 
 impl RoleSettings {
     /// Reads the section.
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut Reader, names: &NameSettings) -> Self {
         let default = Self::defaults(reader.compat);
-        refuse_configured_roles(reader);
         Self {
             root_shows_admin: reader.switch("rbac.rootShowsAdmin", default.root_shows_admin),
             public_role: reader.switch("rbac.publicRole", default.public_role),
             always_list_default_database: reader
                 .switch("rbac.alwaysListDefaultDatabase", default.always_list_default_database),
             open_polling: reader.switch("rbac.openPolling", default.open_polling),
+            only_admins_bind_admin: reader
+                .switch("rbac.onlyAdminsBindAdmin", default.only_admins_bind_admin),
+            configured: configured_roles::read(reader, names),
         }
-    }
-}
-
-/// Roles that the file defines cannot be altered or dropped; to create them as ordinary ones
-/// would promise too much.
-fn refuse_configured_roles(reader: &mut Reader) {
-    const KEY: &str = "builtinRoles.enable";
-    if reader.switch(KEY, false) {
-        reader.mistake(KEY, "configured roles are not supported yet; set false");
     }
 }

@@ -83,6 +83,13 @@ impl Stored {
     }
 }
 
+/// Whether passwords can be verified against a stored hash: bcrypt in a form and of a cost that is
+/// accepted.
+#[must_use]
+pub fn is_usable_hash(hash: &PasswordHash) -> bool {
+    Stored::parse(hash).is_some()
+}
+
 /// Makes a `$2a$` hash with a random salt.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ mod verifier;
 pub use base64::Base64Error;
 pub use caller::{Caller, Peer};
 pub use error::{CredentialError, RefusedWhy, StartError};
-pub use hash::LongPasswords;
+pub use hash::{LongPasswords, is_usable_hash};
 pub use header::{HeaderError, Login, RestHeader, grpc, rest};
 pub use password::Password;
 pub use verifier::{Authenticated, RaiseCost, Verifier, VerifierOptions};

@@ -5,9 +5,11 @@
 
 pub mod codec;
 
+mod backup;
 mod databases;
 mod entry;
 mod grants;
+mod privilege_groups;
 mod roles;
 mod server_info;
 mod service;

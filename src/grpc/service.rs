@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::entry::{connection_database, enter};
 use super::server_info::ServerIdentity;
-use super::{databases, grants, roles, server_info, users};
+use super::{backup, databases, grants, privilege_groups, roles, server_info, users};
 use crate::admin::Admin;
 use crate::proto::common::Status as MilvusStatus;
 use crate::proto::milvus as pb;
@@ -100,12 +100,79 @@ impl MilvusService for MilvusRpcs {
         users::select(&self.admin, &message).map(Response::new)
     }
 
+    async fn operate_privilege(
+        &self,
+        request: Request<pb::OperatePrivilegeRequest>,
+    ) -> Answer<MilvusStatus> {
+        let connection = connection_database(&request);
+        let (caller, message) = enter(request)?;
+        grants::operate(&self.admin, &caller, message, connection).await.map(Response::new)
+    }
+
+    async fn operate_privilege_v2(
+        &self,
+        request: Request<pb::OperatePrivilegeV2Request>,
+    ) -> Answer<MilvusStatus> {
+        let connection = connection_database(&request);
+        let (caller, message) = enter(request)?;
+        grants::operate_v2(&self.admin, &caller, message, connection).await.map(Response::new)
+    }
+
     async fn select_grant(
         &self,
         request: Request<pb::SelectGrantRequest>,
     ) -> Answer<pb::SelectGrantResponse> {
+        let connection = connection_database(&request);
         let (_, message) = enter(request)?;
-        grants::select(&self.admin, message).map(Response::new)
+        grants::select(&self.admin, message, connection).map(Response::new)
+    }
+
+    async fn create_privilege_group(
+        &self,
+        request: Request<pb::CreatePrivilegeGroupRequest>,
+    ) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        privilege_groups::create(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn drop_privilege_group(
+        &self,
+        request: Request<pb::DropPrivilegeGroupRequest>,
+    ) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        privilege_groups::drop(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn list_privilege_groups(
+        &self,
+        request: Request<pb::ListPrivilegeGroupsRequest>,
+    ) -> Answer<pb::ListPrivilegeGroupsResponse> {
+        enter(request)?;
+        Ok(Response::new(privilege_groups::list(&self.admin)))
+    }
+
+    async fn operate_privilege_group(
+        &self,
+        request: Request<pb::OperatePrivilegeGroupRequest>,
+    ) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        privilege_groups::operate(&self.admin, &caller, message).await.map(Response::new)
+    }
+
+    async fn backup_rbac(
+        &self,
+        request: Request<pb::BackupRbacMetaRequest>,
+    ) -> Answer<pb::BackupRbacMetaResponse> {
+        enter(request)?;
+        Ok(Response::new(backup::backup(&self.admin)))
+    }
+
+    async fn restore_rbac(
+        &self,
+        request: Request<pb::RestoreRbacMetaRequest>,
+    ) -> Answer<MilvusStatus> {
+        let (caller, message) = enter(request)?;
+        backup::restore(&self.admin, &caller, message).await.map(Response::new)
     }
 
     async fn connect(&self, request: Request<pb::ConnectRequest>) -> Answer<pb::ConnectResponse> {

@@ -3,24 +3,40 @@
 
 use std::sync::Arc;
 
+use tonic::Status;
+
 use super::Target;
+use super::rejection::{denied, unauthenticated};
 use crate::api::denial_text;
 use crate::authorizer::Authorizer;
-use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer};
+use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer, RefusedWhy};
 use crate::log::{Clipped, LogPace};
 use crate::model::DEFAULT_DATABASE;
-use crate::policy::{Decision, Permit, Requirement};
+use crate::policy::{Claims, Decision, Permit, Requirement};
 
 /// How much of a request is read before it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuardLimits {
     /// Most bytes of a message that is answered here.
     pub max_message_bytes: usize,
+    /// Most bytes of a message that holds a whole backup.
+    pub max_large_message_bytes: usize,
+}
+
+impl GuardLimits {
+    /// The limit of this RPC.
+    pub(super) fn of(self, requirement: &Requirement) -> usize {
+        if requirement.method == "RestoreRBAC" {
+            self.max_large_message_bytes
+        } else {
+            self.max_message_bytes
+        }
+    }
 }
 
 impl Default for GuardLimits {
     fn default() -> Self {
-        Self { max_message_bytes: 4 << 20 }
+        Self { max_message_bytes: 4 << 20, max_large_message_bytes: 128 << 20 }
     }
 }
 
@@ -41,6 +57,7 @@ struct Paces {
     no_login: LogPace,
     wrong_login: LogPace,
     denials: LogPace,
+    unknown: LogPace,
 }
 
 impl Paces {
@@ -95,6 +112,18 @@ impl Guard {
         outcome
     }
 
+    /// Notes a call of an RPC that is not in the table: a newer client, or somebody who looks
+    /// around. The count of those left out comes with the next line.
+    pub(super) fn note_unknown(&self, caller: Option<&Caller>, path: &str) {
+        if let Some(suppressed) = self.paces.unknown.admit() {
+            let peer = caller.map_or(Peer::LOCAL, Caller::peer);
+            let name = caller.map_or("", Caller::name);
+            tracing::info!(
+                caller = ?Clipped(name), %peer, path = ?Clipped(path), suppressed, "unknown RPC"
+            );
+        }
+    }
+
     /// Whether the caller may do this to that. `connection` is the database of the connection,
     /// which counts where the request names none.
     ///
@@ -107,11 +136,22 @@ impl Guard {
         target: &Target,
         connection: &str,
     ) -> Result<Permit, String> {
-        let database = [target.database.as_str(), connection]
-            .into_iter()
-            .find(|name| !name.is_empty())
-            .unwrap_or(DEFAULT_DATABASE);
-        let denial = match self.authorizer.check(caller, requirement, database, &target.objects) {
+        let or_default = |name| {
+            let names: [&str; 2] = [name, connection];
+            names.into_iter().find(|name| !name.is_empty()).unwrap_or(DEFAULT_DATABASE)
+        };
+        let database = or_default(&target.database);
+        let claims = Claims {
+            skip_rls: target.skip_rls,
+            principals: &target.principals,
+            other_database: target.other_database.as_deref().map(or_default),
+            rls_properties: target.rls_properties,
+            collection: &target.collection,
+            binlogs: target.binlogs,
+            replicated: target.replicated,
+        };
+        let objects = &target.objects;
+        let denial = match self.authorizer.check(caller, requirement, database, objects, claims) {
             Decision::Allow(permit) => return Ok(permit),
             Decision::Deny(denial) => denial,
         };
@@ -126,5 +166,32 @@ impl Guard {
             );
         }
         Err(denial_text(&denial, name, database))
+    }
+
+    /// Waits until a caller who may do this now may no longer, and says why. Every new revision is
+    /// looked at, also the one that came while the request was let in.
+    pub(super) async fn no_longer(
+        self,
+        caller: Option<Caller>,
+        requirement: &'static Requirement,
+        connection: String,
+    ) -> Status {
+        let mut revisions = self.authorizer.revisions();
+        loop {
+            if let Some(caller) = &caller
+                && !self.authorizer.exists(caller)
+            {
+                let why = RefusedWhy::UnknownUser;
+                return unauthenticated(CredentialError::Refused { why });
+            }
+            let target = Target::default();
+            if let Err(text) = self.decide(caller.as_ref(), requirement, &target, &connection) {
+                return denied(text);
+            }
+            if revisions.changed().await.is_err() {
+                // There will be no other revision.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 }

@@ -10,15 +10,19 @@
 //! 5. an RPC that is known and not answered here is UNIMPLEMENTED (12), with a text that names it;
 //! 6. pass the request on, with the [`Caller`](crate::credential::Caller) in its extensions.
 //!
-//! Streaming requests are decided before their first message is read. REST uses the same
+//! Streaming requests are decided before their first message is read, and again at each new
+//! revision for as long as they last. REST uses the same
 //! [`Guard`], around its own body: authenticate, parse, decide.
 
 mod guard;
 mod message;
 mod rejection;
 mod service;
+mod stream;
 mod target;
+mod wire;
 
 pub use guard::{Guard, GuardLimits};
 pub use service::{Rbac, RbacLayer, ResponseFuture};
-pub use target::{ScanError, Target, scan};
+pub use target::{Target, scan};
+pub use wire::ScanError;

@@ -1,5 +1,6 @@
 //! The guard as a tower layer around a gRPC service.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
@@ -16,6 +17,7 @@ use tower::{Layer, Service, ServiceExt as _};
 
 use super::message::{payload, read_unary};
 use super::rejection::{denied, not_served, unauthenticated, unknown};
+use super::stream::Watch;
 use super::{Guard, Target, scan};
 use crate::api::undecodable;
 use crate::credential::{Caller, Peer, grpc};
@@ -79,15 +81,19 @@ where
         let Self { guard, inner } = self.clone();
         Box::pin(async move {
             match admit(&guard, request).await {
-                Ok(request) => inner.oneshot(request).await,
+                Ok((request, None)) => inner.oneshot(request).await,
+                Ok((request, Some(watch))) => watch.answer(inner.oneshot(request)).await,
                 Err(status) => Ok(status.into_http()),
             }
         })
     }
 }
 
-/// Takes a request through all steps of the guard.
-async fn admit<B>(guard: &Guard, request: http::Request<B>) -> Result<http::Request<Body>, Status>
+/// Takes a request through all steps of the guard. One that streams comes with its watch.
+async fn admit<B>(
+    guard: &Guard,
+    request: http::Request<B>,
+) -> Result<(http::Request<Body>, Option<Watch>), Status>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -98,20 +104,26 @@ where
         Some(requirement) if guard.is_open(requirement) => None,
         _ => Some(authenticate(guard, &parts).await?),
     };
-    let requirement = row.ok_or_else(|| unknown(parts.uri.path()))?;
-    let (target, body) = if requirement.streaming {
-        (Target::default(), Body::new(body))
+    let requirement = row.ok_or_else(|| {
+        guard.note_unknown(caller.as_ref(), parts.uri.path());
+        unknown(parts.uri.path())
+    })?;
+    let (body, watch) = if requirement.streaming {
+        permit(guard, caller.as_ref(), requirement, &Target::default(), &parts)?;
+        let connection = connection(&parts).into_owned();
+        let watch = Watch::new(guard.clone().no_longer(caller.clone(), requirement, connection));
+        (watch.request(body), Some(watch))
     } else {
-        let frame = read_unary(body, guard.limits().max_message_bytes).await?;
+        let frame = read_unary(body, guard.limits().of(requirement)).await?;
         let target =
             scan(payload(&frame), requirement).map_err(|error| undecodable(&error.to_string()))?;
-        (target, Body::new(Full::new(frame)))
+        permit(guard, caller.as_ref(), requirement, &target, &parts)?;
+        (Body::new(Full::new(frame)), None)
     };
-    permit(guard, caller.as_ref(), requirement, &target, &parts)?;
     if let Some(caller) = caller {
         parts.extensions.insert(caller);
     }
-    Ok(http::Request::from_parts(parts, body))
+    Ok((http::Request::from_parts(parts, body), watch))
 }
 
 async fn authenticate(guard: &Guard, parts: &Parts) -> Result<Caller, Status> {
@@ -128,8 +140,12 @@ fn permit(
     target: &Target,
     parts: &Parts,
 ) -> Result<(), Status> {
-    let connection = parts.headers.get("dbname").map(http::HeaderValue::as_bytes);
-    let connection = String::from_utf8_lossy(connection.unwrap_or_default());
-    let _permit = guard.decide(caller, requirement, target, &connection).map_err(denied)?;
+    let _permit = guard.decide(caller, requirement, target, &connection(parts)).map_err(denied)?;
     if requirement.served { Ok(()) } else { Err(not_served(requirement)) }
+}
+
+/// The database of the connection, empty if it has none.
+fn connection(parts: &Parts) -> Cow<'_, str> {
+    let value = parts.headers.get("dbname").map(http::HeaderValue::as_bytes);
+    String::from_utf8_lossy(value.unwrap_or_default())
 }

@@ -1,169 +1,176 @@
-//! What a request is about: database and object names, read from the top-level fields of its
-//! protobuf message without decoding it.
+//! What a request is about, read from the top-level fields of its protobuf message without
+//! decoding it: database and object names, and what else it says that has a rule of its own.
 //!
-//! Whatever is not plainly well-formed is an error and so a refusal: what is decided on must be
-//! what every decoder would read.
+//! Which fields those are stands in `proto/requirements.txt`.
 
-use std::str;
+use super::wire::{Fields, ScanError, Value, message, text, text_at};
+use crate::policy::{Condition, ObjectSource, Requirement};
 
-use crate::policy::{ObjectSource, Requirement};
-
-/// Names out of a request.
+/// What a request is about. Everything but the names is empty for nearly all requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a claim of its own")]
 pub struct Target {
     /// The database, empty if the request names none.
     pub database: String,
-    /// The objects; none means `*`.
+    /// The objects. A field that is not there is an empty name; where a name stands in a message,
+    /// none means `*`.
     pub objects: Vec<String>,
+    /// The target database, empty if the request names none; `None` if the row has none.
+    pub other_database: Option<String>,
+    /// Principals of row-level security, all that occur.
+    pub principals: Vec<String>,
+    /// It wants row-level security skipped.
+    pub skip_rls: bool,
+    /// It touches properties of row-level security.
+    pub rls_properties: bool,
+    /// The collection whose properties it touches.
+    pub collection: String,
+    /// It imports binlogs.
+    pub binlogs: bool,
+    /// It says that it is replicated.
+    pub replicated: bool,
 }
 
-/// Why a message could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ScanError {
-    /// It ends in the middle of a field.
-    #[error("unexpected end of the message")]
-    Truncated,
-    /// A number is longer than needed or than ten bytes.
-    #[error("a varint is malformed")]
-    Varint,
-    /// Field number 0, a group, or a wire type that does not exist.
-    #[error("a field has an invalid tag")]
-    Tag,
-    /// A field that is a name has another type.
-    #[error("field {0} has the wrong wire type")]
-    WireType(u32),
-    /// A field that is a name is not UTF-8.
-    #[error("field {0} is not valid UTF-8")]
-    Utf8(u32),
-}
-
-/// Reads from a whole message what its row names. Of a repeated occurrence the last one counts,
-/// as in protobuf.
+/// Reads from a whole message what its row asks for. Of a repeated occurrence of a name the last
+/// one counts, as in protobuf; a claim counts if it occurs at all.
 ///
 /// # Errors
 /// The message is malformed. Fields that are not asked for are checked for their frame only.
-pub fn scan(message: &[u8], requirement: &Requirement) -> Result<Target, ScanError> {
-    let mut database = None;
-    let mut objects = Vec::new();
-    let mut nested: Option<Option<&str>> = None;
-    let mut fields = Fields(message);
+pub fn scan(bytes: &[u8], requirement: &Requirement) -> Result<Target, ScanError> {
+    let mut target = Target::default();
+    let mut names = Names::new(requirement);
+    if requirement.conditions.iter().any(|one| matches!(one, Condition::Crossing(_))) {
+        target.other_database = Some(String::new());
+    }
+    let mut by_id = false;
+    let mut fields = Fields(bytes);
     while let Some((number, value)) = fields.next()? {
+        by_id |= is_id(requirement, number, value)?;
         if requirement.database == Some(number) {
-            database = Some(text(number, value)?);
+            text(number, value)?.clone_into(&mut target.database);
         }
-        match requirement.object {
-            ObjectSource::Field(field) if field == number => {
-                objects.clear();
-                objects.push(text(number, value)?);
-            }
-            ObjectSource::Repeated(field) if field == number => objects.push(text(number, value)?),
-            ObjectSource::Nested(field) if field == number => {
-                // Occurrences of a message are merged: a name in an earlier one stays.
-                let name = nested.flatten();
-                nested = Some(name_in(number, value)?.or(name));
-            }
-            _ => {}
+        names.read(number, value)?;
+        for condition in requirement.conditions {
+            target.claim(*condition, number, value)?;
         }
     }
-    objects.extend(nested.flatten().filter(|name| !name.is_empty()));
-    let objects = objects.into_iter().map(str::to_owned).collect();
-    Ok(Target { database: database.unwrap_or_default().to_owned(), objects })
+    target.objects = if by_id { vec![String::new()] } else { names.objects() };
+    Ok(target)
 }
 
-/// Field 1 of an embedded message, as text.
-fn name_in(number: u32, value: Value<'_>) -> Result<Option<&str>, ScanError> {
-    let Value::Bytes(message) = value else {
-        return Err(ScanError::WireType(number));
-    };
-    let mut name = None;
-    let mut fields = Fields(message);
-    while let Some((inner, value)) = fields.next()? {
-        if inner == 1 {
-            name = Some(text(inner, value)?);
-        }
+/// Whether the field names the object by id.
+fn is_id(requirement: &Requirement, number: u32, value: Value<'_>) -> Result<bool, ScanError> {
+    if !requirement.conditions.contains(&Condition::Id(number)) {
+        return Ok(false);
     }
-    Ok(name)
-}
-
-fn text(number: u32, value: Value<'_>) -> Result<&str, ScanError> {
     match value {
-        Value::Bytes(bytes) => str::from_utf8(bytes).map_err(|_| ScanError::Utf8(number)),
-        Value::Scalar => Err(ScanError::WireType(number)),
+        Value::Number(id) => Ok(id != 0),
+        Value::Bytes(_) | Value::Fixed => Err(ScanError::WireType(number)),
     }
 }
 
-/// The value of a field.
-#[derive(Clone, Copy)]
-enum Value<'a> {
-    /// Length-delimited.
-    Bytes(&'a [u8]),
-    /// A number of any size; nobody asks for one.
-    Scalar,
+/// The object names of a message so far.
+struct Names<'a> {
+    source: ObjectSource,
+    names: Vec<&'a str>,
 }
 
-/// The rest of a message, field by field.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, ScanError> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        let tag = self.varint()?;
-        let number = u32::try_from(tag >> 3).map_err(|_| ScanError::Tag)?;
-        if number == 0 || number > MAX_FIELD {
-            return Err(ScanError::Tag);
-        }
-        let value = match tag & 7 {
-            0 => {
-                self.varint()?;
-                Value::Scalar
-            }
-            1 => self.skip(8)?,
-            2 => {
-                let length = self.varint()?;
-                Value::Bytes(self.take(length)?)
-            }
-            5 => self.skip(4)?,
-            _ => return Err(ScanError::Tag),
+impl<'a> Names<'a> {
+    fn new(requirement: &Requirement) -> Self {
+        let names = match requirement.object {
+            ObjectSource::Field(_) => vec![""],
+            _ => Vec::new(),
         };
-        Ok(Some((number, value)))
+        Self { source: requirement.object, names }
     }
 
-    /// A number of at most ten bytes, in its shortest form.
-    fn varint(&mut self) -> Result<u64, ScanError> {
-        let mut value = 0_u64;
-        for index in 0..10_u32 {
-            let (&byte, rest) = self.0.split_first().ok_or(ScanError::Truncated)?;
-            self.0 = rest;
-            let bits = u64::from(byte & 0x7f);
-            if index == 9 && byte > 1 {
-                return Err(ScanError::Varint);
+    fn read(&mut self, number: u32, value: Value<'a>) -> Result<(), ScanError> {
+        let found = match self.source {
+            ObjectSource::Field(field) if field == number => Some(text(number, value)?),
+            ObjectSource::Nested(field) if field == number => text_at(number, value, &[1])?,
+            ObjectSource::Role(field) if field == number => text_at(number, value, &[1, 1])?,
+            ObjectSource::Repeated(field) if field == number => {
+                self.names.push(text(number, value)?);
+                None
             }
-            value |= bits << (7 * index);
-            if byte & 0x80 == 0 {
-                let shortest = index == 0 || byte != 0;
-                return if shortest { Ok(value) } else { Err(ScanError::Varint) };
-            }
+            _ => None,
+        };
+        if let Some(name) = found {
+            self.names = vec![name];
         }
-        Err(ScanError::Varint)
+        Ok(())
     }
 
-    fn skip(&mut self, length: u64) -> Result<Value<'a>, ScanError> {
-        self.take(length)?;
-        Ok(Value::Scalar)
-    }
-
-    fn take(&mut self, length: u64) -> Result<&'a [u8], ScanError> {
-        let length = usize::try_from(length).map_err(|_| ScanError::Truncated)?;
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(ScanError::Truncated)?;
-        self.0 = rest;
-        Ok(taken)
+    fn objects(self) -> Vec<String> {
+        let nested = matches!(self.source, ObjectSource::Nested(_) | ObjectSource::Role(_));
+        let names = self.names.into_iter().filter(|name| !nested || !name.is_empty());
+        names.map(str::to_owned).collect()
     }
 }
 
-/// The highest field number there is.
-const MAX_FIELD: u32 = (1 << 29) - 1;
+impl Target {
+    fn claim(
+        &mut self,
+        condition: Condition,
+        number: u32,
+        value: Value<'_>,
+    ) -> Result<(), ScanError> {
+        match condition {
+            Condition::Base if number == BASE => {
+                let mut fields = message(number, value)?;
+                while let Some((inner, _)) = fields.next()? {
+                    self.replicated |= inner == REPLICATE_INFO;
+                }
+            }
+            Condition::RowSecurity(one, other) if number == one || number == other => match value {
+                Value::Number(flag) => self.skip_rls |= flag != 0,
+                Value::Bytes(_) => self.principals.push(text(number, value)?.to_owned()),
+                Value::Fixed => return Err(ScanError::WireType(number)),
+            },
+            Condition::Crossing(field) if number == field => {
+                self.other_database = Some(text(number, value)?.to_owned());
+            }
+            Condition::RowSecurityProperties { properties, removed, collection } => {
+                if number == properties {
+                    let key = text_at(number, value, &[KEY])?.unwrap_or_default();
+                    self.rls_properties |= is_rls_property(key);
+                } else if number == removed {
+                    self.rls_properties |= is_rls_property(text(number, value)?);
+                } else if number == collection {
+                    text(number, value)?.clone_into(&mut self.collection);
+                }
+            }
+            Condition::Binlogs(options) if number == options => {
+                let key = text_at(number, value, &[KEY])?.unwrap_or_default();
+                let wanted = text_at(number, value, &[VALUE])?.unwrap_or_default();
+                let on = !wanted.is_empty() && !wanted.eq_ignore_ascii_case("false");
+                self.binlogs |= on && BINLOG_OPTIONS.contains(&key);
+            }
+            Condition::Base
+            | Condition::RowSecurity(..)
+            | Condition::Crossing(_)
+            | Condition::IfNamed
+            | Condition::Id(_)
+            | Condition::Binlogs(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The field of a request with its `MsgBase`, and the one in that with its `ReplicateInfo`.
+const BASE: u32 = 1;
+const REPLICATE_INFO: u32 = 7;
+
+/// The fields of a `KeyValuePair`.
+const KEY: u32 = 1;
+const VALUE: u32 = 2;
+
+/// Options of an import that reads binlogs instead of files of a user.
+const BINLOG_OPTIONS: [&str; 2] = ["backup", "l0_import"];
+
+fn is_rls_property(key: &str) -> bool {
+    key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("rls."))
+}
 
 #[cfg(test)]
 mod tests {
@@ -225,6 +232,87 @@ mod tests {
         ] {
             assert_eq!(scan(message, row), Err(error), "{message:x?}");
         }
+    }
+
+    /// A field with text, as bytes of a message.
+    fn text_field(number: u8, text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for byte in [u32::from(number) << 3 | 2, u32::try_from(text.len()).unwrap()] {
+            prost::encoding::encode_varint(u64::from(byte), &mut bytes);
+        }
+        [bytes, text.as_bytes().to_vec()].concat()
+    }
+
+    fn number_field(number: u8, value: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for part in [u64::from(number) << 3, value] {
+            prost::encoding::encode_varint(part, &mut bytes);
+        }
+        bytes
+    }
+
+    fn scanned(method: &str, parts: &[Vec<u8>]) -> Target {
+        scan(&parts.concat(), row(method)).unwrap()
+    }
+
+    #[test]
+    fn skipping_row_security_and_naming_principals_are_seen_whatever_comes_last() {
+        let parts = [number_field(26, 1), number_field(26, 0)];
+        assert!(scanned("Search", &parts).skip_rls);
+        assert!(!scanned("Search", &parts[1..]).skip_rls);
+        let parts = [text_field(25, "bob"), text_field(25, "ann")];
+        assert_eq!(scanned("Search", &parts).principals, ["bob", "ann"]);
+        assert!(scanned("HybridSearch", &[number_field(17, 1)]).skip_rls);
+        assert!(!scanned("Search", &[number_field(17, 1)]).skip_rls);
+    }
+
+    #[test]
+    fn a_base_that_says_replicated_is_seen() {
+        let base = text_field(1, &String::from_utf8(text_field(7, "")).unwrap());
+        assert!(scanned("Insert", std::slice::from_ref(&base)).replicated);
+        let plain = text_field(1, &String::from_utf8(number_field(3, 5)).unwrap());
+        assert!(!scanned("Insert", &[plain]).replicated);
+        // Its first field is no base.
+        assert!(!scanned("Import", &[base]).replicated);
+    }
+
+    #[test]
+    fn target_databases_ids_properties_and_options_are_seen() {
+        assert_eq!(scanned("RenameCollection", &[]).other_database.as_deref(), Some(""));
+        let renamed = scanned("RenameCollection", &[text_field(5, "db2")]);
+        assert_eq!(renamed.other_database.as_deref(), Some("db2"));
+
+        let by_name = text_field(3, "c1");
+        assert_eq!(scanned("ShowPartitions", std::slice::from_ref(&by_name)).objects, ["c1"]);
+        assert_eq!(scanned("ShowPartitions", &[by_name, number_field(4, 9)]).objects, [""]);
+
+        let pair = |key: &str, value: &str| {
+            String::from_utf8([text_field(1, key), text_field(2, value)].concat()).unwrap()
+        };
+        let altered = [text_field(5, &pair("rls.enabled", "true")), text_field(3, "c1")];
+        let altered = scanned("AlterCollection", &altered);
+        assert!(altered.rls_properties && altered.collection == "c1");
+        assert!(scanned("AlterCollection", &[text_field(6, "RLS.force")]).rls_properties);
+        let other = text_field(5, &pair("collection.ttl.seconds", "1"));
+        assert!(!scanned("AlterCollection", &[other]).rls_properties);
+
+        assert!(scanned("Import", &[text_field(6, &pair("backup", "true"))]).binlogs);
+        assert!(!scanned("Import", &[text_field(6, &pair("backup", "false"))]).binlogs);
+        assert!(!scanned("Import", &[text_field(6, &pair("timeout", "true"))]).binlogs);
+    }
+
+    #[test]
+    fn the_role_that_a_grant_query_is_about_is_found_three_messages_deep() {
+        let role = String::from_utf8(text_field(1, "reader")).unwrap();
+        let entity = String::from_utf8(text_field(1, &role)).unwrap();
+        assert_eq!(scanned("SelectGrant", &[text_field(2, &entity)]).objects, ["reader"]);
+        assert!(scanned("SelectGrant", &[text_field(2, "")]).objects.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_empty() {
+        assert_eq!(scanned("Insert", &[]).objects, [""]);
+        assert!(scanned("Flush", &[]).objects.is_empty());
     }
 
     proptest! {

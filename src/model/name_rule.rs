@@ -13,6 +13,10 @@ pub enum NameKind {
     Object,
     /// An object type.
     ObjectType,
+    /// A collection.
+    Collection,
+    /// A privilege or a group of privileges.
+    Privilege,
 }
 
 /// Why a name was refused.
@@ -85,6 +89,8 @@ impl fmt::Display for NameKind {
             Self::Role => "role name",
             Self::Object => "object name",
             Self::ObjectType => "ObjectType",
+            Self::Collection => "collection name",
+            Self::Privilege => "Privilege",
         })
     }
 }

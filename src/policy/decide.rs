@@ -1,35 +1,13 @@
 //! The one function that can allow.
 
-use super::{Decision, Denial, Need, Permit, Requirement};
-use crate::model::{Level, ObjectType, ROOT};
-use crate::snapshot::Snapshot;
+use std::sync::Arc;
 
-/// Settings that change decisions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
-pub struct Rules {
-    /// Whether anything is checked at all. Off only on the operator's explicit word; what nobody
-    /// may is refused all the same.
-    pub enforced: bool,
-    /// Whether metrics and polling by id are open to every user, which is the one difference between
-    /// the two columns of the table.
-    pub open_polling: bool,
-    /// Whether `root` needs roles like anybody else (`common.security.rootShouldBindRole`).
-    pub root_needs_role: bool,
-    /// Whether health checks need no login.
-    pub open_health: bool,
-}
+use super::{Decision, Denial, Ground, Need, ObjectSource, Permit, Requirement, Rules};
+use crate::model::{ADMIN, Level, ObjectType, PUBLIC, Privilege, ROOT, RoleName};
+use crate::policy::Condition;
+use crate::snapshot::{Snapshot, StoredGrant};
 
-impl Rules {
-    /// What the RPC needs under these rules.
-    #[must_use]
-    pub fn need(self, requirement: &Requirement) -> Need {
-        if self.open_polling { requirement.milvus } else { requirement.documented }
-    }
-}
-
-/// Who asks for what. The database is already defaulted; the objects are the names as sent, none
-/// meaning `*`.
+/// Who asks for what. The database is already defaulted; the objects are the names as sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// Name of the authenticated user, or `None` on an open row without login.
@@ -40,44 +18,199 @@ pub struct Request<'a> {
     pub database: &'a str,
     /// The objects; all of them must be allowed.
     pub objects: &'a [String],
+    /// What else the message says.
+    pub claims: Claims<'a>,
+}
+
+/// What a message says, beside names, that has a rule of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a claim of its own")]
+pub struct Claims<'a> {
+    /// It wants row-level security skipped.
+    pub skip_rls: bool,
+    /// Principals of row-level security that it names; empty ones do not count.
+    pub principals: &'a [String],
+    /// The target database, already defaulted, if the row has one.
+    pub other_database: Option<&'a str>,
+    /// It touches properties of row-level security.
+    pub rls_properties: bool,
+    /// The collection whose properties it touches.
+    pub collection: &'a str,
+    /// It imports binlogs.
+    pub binlogs: bool,
+    /// It says that it is replicated.
+    pub replicated: bool,
+}
+
+/// What a privilege is needed on.
+#[derive(Clone, Copy)]
+enum Objects<'a> {
+    One(&'a str),
+    /// Each of them; none is never allowed.
+    Each(&'a [String]),
 }
 
 /// Decides a request against one state.
 pub fn decide(snapshot: &Snapshot, rules: Rules, request: &Request<'_>) -> Decision {
+    match judge(snapshot, rules, request) {
+        Ok(ground) => Decision::Allow(Permit(ground)),
+        Err(denial) => Decision::Deny(denial),
+    }
+}
+
+fn judge(snapshot: &Snapshot, rules: Rules, request: &Request<'_>) -> Result<Ground, Denial> {
     let requirement = request.requirement;
     let need = rules.need(requirement);
     if !rules.enforced && need != Need::Refused {
-        return Decision::Allow(Permit(()));
+        return Ok(Ground::Open);
     }
     let Some(caller) = request.caller else {
         return match need {
-            Need::Health if rules.open_health => Decision::Allow(Permit(())),
-            _ => Decision::Deny(Denial::NoCaller(requirement)),
+            Need::Health if rules.open_health => Ok(Ground::Open),
+            _ => Err(Denial::NoCaller(requirement)),
         };
     };
-    let denial = match need {
-        Need::AnyUser | Need::Filtered | Need::Health => return Decision::Allow(Permit(())),
-        Need::Refused => return Decision::Deny(Denial::Refused(requirement)),
-        Need::RootOnly if caller == ROOT && !rules.root_needs_role => {
-            return Decision::Allow(Permit(()));
+    let is_root = caller == ROOT && !rules.root_needs_role;
+    let (object_type, privilege, level) = match need {
+        Need::Refused => return Err(Denial::Refused(requirement)),
+        _ if request.claims.replicated => return Err(Denial::Replicated(requirement)),
+        _ if names_another(caller, request.claims.principals) => {
+            return Err(Denial::Principal(requirement));
         }
-        Need::RootOnly => Denial::RootOnly(requirement),
-        Need::Privilege { object_type, privilege, level } => {
-            let own = object_type == ObjectType::User && is_only(snapshot, caller, request.objects);
-            if own || snapshot.is_administrator(caller, rules.root_needs_role) {
-                return Decision::Allow(Permit(()));
-            }
-            Denial::Privilege { requirement, privilege, cluster: level == Level::Cluster }
-        }
+        _ if is_root => return Ok(Ground::Root),
+        Need::AnyUser | Need::Filtered | Need::Health => return Ok(Ground::Open),
+        Need::RootOnly => return Err(Denial::RootOnly(requirement)),
+        Need::Privilege { object_type, privilege, level } => (object_type, privilege, level),
     };
-    Decision::Deny(denial)
+    if requirement.conditions.contains(&Condition::IfNamed) && is_unnamed(request.objects) {
+        return Ok(Ground::Open);
+    }
+    if object_type == ObjectType::User && is_only(snapshot, caller, request.objects) {
+        return Ok(Ground::Oneself);
+    }
+    if let ObjectSource::Role(_) = requirement.object
+        && is_own_role(snapshot, rules, caller, request.objects)
+    {
+        return Ok(Ground::OwnRole);
+    }
+    let crossing = request.claims.other_database.is_some_and(|other| other != request.database);
+    let cluster = level == Level::Cluster || crossing;
+    let needed = Needed { snapshot, rules, caller, requirement, database: request.database };
+    let ground = needed.check(privilege, cluster, objects(request))?;
+    needed.check_claims(&request.claims, cluster, objects(request))?;
+    Ok(ground)
+}
+
+/// Looks for what allows a privilege to a caller.
+struct Needed<'a> {
+    snapshot: &'a Snapshot,
+    rules: Rules,
+    caller: &'a str,
+    requirement: &'static Requirement,
+    database: &'a str,
+}
+
+impl Needed<'_> {
+    /// What the message claims beside its names needs privileges of its own.
+    fn check_claims(
+        &self,
+        claims: &Claims<'_>,
+        cluster: bool,
+        objects: Objects<'_>,
+    ) -> Result<(), Denial> {
+        if claims.skip_rls {
+            self.check(Privilege::SKIP_RLS, cluster, objects)?;
+        }
+        if claims.rls_properties {
+            self.check(Privilege::MANAGE_RLS, cluster, Objects::One(claims.collection))?;
+        }
+        if claims.binlogs {
+            self.check(Privilege::IMPORT_BINLOG, true, Objects::One("*"))?;
+        }
+        Ok(())
+    }
+
+    fn check(
+        &self,
+        privilege: Privilege,
+        cluster: bool,
+        objects: Objects<'_>,
+    ) -> Result<Ground, Denial> {
+        let denial = Denial::Privilege { requirement: self.requirement, privilege, cluster };
+        if matches!(objects, Objects::Each([])) {
+            return Err(denial);
+        }
+        let own = self.snapshot.roles_of(self.caller).iter().map(RoleName::as_str);
+        if own.clone().any(|role| role == ADMIN) && self.snapshot.role(ADMIN).is_some() {
+            return Ok(Ground::Administrator);
+        }
+        let database = if cluster { "*" } else { self.database };
+        let public = self.rules.public_role.then_some(PUBLIC);
+        own.chain(public)
+            .find_map(|role| self.grant_of(role, privilege, database, objects))
+            .map(|grant| Ground::Grant(Arc::clone(grant)))
+            .ok_or(denial)
+    }
+
+    /// The grant by which one role allows all of the objects.
+    fn grant_of(
+        &self,
+        role: &str,
+        privilege: Privilege,
+        database: &str,
+        objects: Objects<'_>,
+    ) -> Option<&Arc<StoredGrant>> {
+        let policy = self.snapshot.policy_of(role)?;
+        if !policy.exists() && !self.rules.ghost_roles {
+            return None;
+        }
+        match objects {
+            Objects::One(object) => policy.find(privilege, database, object),
+            Objects::Each(names) => {
+                let (first, rest) = names.split_first()?;
+                let grant = policy.find(privilege, database, first)?;
+                let all = rest.iter().all(|name| policy.find(privilege, database, name).is_some());
+                all.then_some(grant)
+            }
+        }
+    }
+}
+
+/// What the row's privilege is needed on.
+fn objects<'a>(request: &Request<'a>) -> Objects<'a> {
+    let first = request.objects.first().map(String::as_str);
+    match request.requirement.object {
+        ObjectSource::Any | ObjectSource::Role(_) => Objects::One("*"),
+        ObjectSource::Field(_) => Objects::One(first.unwrap_or_default()),
+        ObjectSource::Nested(_) => Objects::One(first.unwrap_or("*")),
+        ObjectSource::Repeated(_) => Objects::Each(request.objects),
+    }
+}
+
+fn is_unnamed(objects: &[String]) -> bool {
+    objects.iter().all(String::is_empty)
 }
 
 /// Whether the request is about the caller and nobody else. No name at all means everybody.
 ///
 /// INVARIANT: a name means the same user here as in the operations.
 fn is_only(snapshot: &Snapshot, caller: &str, objects: &[String]) -> bool {
-    !objects.is_empty() && objects.iter().all(|object| snapshot.resolve_user(object) == caller)
+    !is_unnamed(objects) && objects.iter().all(|object| snapshot.resolve_user(object) == caller)
+}
+
+/// Whether the request is about one role, which the caller holds or everybody does.
+fn is_own_role(snapshot: &Snapshot, rules: Rules, caller: &str, objects: &[String]) -> bool {
+    let [role] = objects else {
+        return false;
+    };
+    if rules.public_role && role == PUBLIC {
+        return true;
+    }
+    snapshot.is_bound(caller, role) && (rules.ghost_roles || snapshot.role(role).is_some())
+}
+
+fn names_another(caller: &str, principals: &[String]) -> bool {
+    principals.iter().any(|principal| !principal.is_empty() && principal != caller)
 }
 
 #[cfg(test)]
@@ -86,8 +219,14 @@ mod tests {
     use crate::model::{ADMIN, Change, Record, Role, RoleName, UserName};
     use crate::policy::find;
 
-    const RULES: Rules =
-        Rules { enforced: true, open_polling: false, root_needs_role: false, open_health: true };
+    const RULES: Rules = Rules {
+        enforced: true,
+        open_polling: false,
+        root_needs_role: false,
+        open_health: true,
+        public_role: false,
+        ghost_roles: false,
+    };
 
     fn row(method: &str) -> &'static Requirement {
         find(&format!("/milvus.proto.milvus.MilvusService/{method}")).unwrap()
@@ -100,8 +239,14 @@ mod tests {
             requirement: row(method),
             database: "default",
             objects: &objects,
+            claims: Claims::default(),
         };
         decide(state, rules, &request).is_allowed()
+    }
+
+    fn nobody(requirement: &'static Requirement) -> Request<'static> {
+        let claims = Claims::default();
+        Request { caller: None, requirement, database: "default", objects: &[], claims }
     }
 
     fn with_admin(user: &str) -> Snapshot {
@@ -153,8 +298,7 @@ mod tests {
         let state = Snapshot::default();
         for requirement in crate::policy::all() {
             for open_health in [true, false] {
-                let request =
-                    Request { caller: None, requirement, database: "default", objects: &[] };
+                let request = nobody(requirement);
                 let allowed = decide(&state, Rules { open_health, ..RULES }, &request).is_allowed();
                 assert_eq!(allowed, open_health && requirement.documented == Need::Health);
             }
@@ -165,7 +309,7 @@ mod tests {
     fn without_enforcement_everything_passes_but_what_nobody_may() {
         let rules = Rules { enforced: false, ..RULES };
         for requirement in crate::policy::all() {
-            let request = Request { caller: None, requirement, database: "default", objects: &[] };
+            let request = nobody(requirement);
             let refused = requirement.documented == Need::Refused;
             assert_eq!(decide(&Snapshot::default(), rules, &request).is_allowed(), !refused);
         }

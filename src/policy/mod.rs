@@ -4,14 +4,16 @@
 //! awaits, allocates, locks or touches a disk. [`decide`] is the one function of the crate that
 //! can allow; what it returns is a [`Permit`] or the reason why there is none.
 //!
-//! Until grants are evaluated the rule is short: `root` and members of `admin` may do everything,
-//! everybody may look at themselves and change their own password, and what needs no privilege is
-//! open to every authenticated user. Whatever no line allows is denied.
+//! In this order: what nobody may, what any user may, `root`, oneself, a role of one's own,
+//! members of `admin`, and then the grants of the caller's roles: one role has to allow all that a
+//! request is about. Whatever no line allows is denied.
 
 mod decide;
 mod decision;
 mod requirement;
+mod rules;
 
-pub use decide::{Request, Rules, decide};
-pub use decision::{Decision, Denial, Permit};
-pub use requirement::{Need, ObjectSource, Requirement, all, find};
+pub use decide::{Claims, Request, decide};
+pub use decision::{Decision, Denial, Ground, Permit};
+pub use requirement::{Condition, Need, ObjectSource, Requirement, all, find};
+pub use rules::Rules;

@@ -2,7 +2,7 @@
 //!
 //! There is no second list of paths anywhere: an RPC that has no row here does not exist.
 
-use crate::model::{Level, ObjectType};
+use crate::model::{Level, ObjectType, Privilege};
 
 /// What a request must bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub enum Need {
     Privilege {
         /// Type of the object.
         object_type: ObjectType,
-        /// Short name of the privilege.
-        privilege: &'static str,
+        /// The privilege.
+        privilege: Privilege,
         /// How far it reaches; decides which database is checked.
         level: Level,
     },
@@ -39,6 +39,37 @@ pub enum ObjectSource {
     Nested(u32),
     /// In this repeated string field; each of them is checked.
     Repeated(u32),
+    /// In field 1 of field 1 of the message in this field stands a role. What is checked is `*`,
+    /// unless the caller holds that role.
+    Role(u32),
+}
+
+/// What else a message may say that is checked. The numbers are those of its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Field 1 is a `MsgBase`. One that says that the message is replicated is refused.
+    Base,
+    /// Two fields of which a number asks to skip row-level security, which needs `SkipRLS`, and a
+    /// text names a principal, which may only be the caller.
+    RowSecurity(u32, u32),
+    /// A target database. One that is not the request's is checked at `*`.
+    Crossing(u32),
+    /// A number that names the object by id. One is checked as the empty name, which only patterns
+    /// cover, whatever the name beside it says.
+    Id(u32),
+    /// Without an object name the request needs no privilege.
+    IfNamed,
+    /// Properties of row-level security need `ManageRLS`.
+    RowSecurityProperties {
+        /// Properties that are set, by key and value.
+        properties: u32,
+        /// Keys of properties that are removed.
+        removed: u32,
+        /// The collection.
+        collection: u32,
+    },
+    /// Options, by key and value. Those that import binlogs need `ImportBinlog`.
+    Binlogs(u32),
 }
 
 /// One row of the table.
@@ -64,6 +95,8 @@ pub struct Requirement {
     pub many_requests: bool,
     /// Whether this package answers it itself.
     pub served: bool,
+    /// What else is checked.
+    pub conditions: &'static [Condition],
 }
 
 include!(concat!(env!("OUT_DIR"), "/requirements.rs"));
@@ -95,5 +128,16 @@ mod tests {
             assert_eq!(find(path), None);
         }
         assert_eq!(find("/milvus.proto.milvus.MilvusService/createrole"), None);
+    }
+
+    #[test]
+    fn the_type_of_a_row_is_that_of_its_privilege_so_a_set_of_privileges_says_both() {
+        for row in all() {
+            for need in [row.documented, row.milvus] {
+                if let Need::Privilege { object_type, privilege, .. } = need {
+                    assert_eq!(object_type, privilege.object_type(), "{}", row.method);
+                }
+            }
+        }
     }
 }

@@ -44,17 +44,22 @@ struct Nothing {}
 
 /// A command that succeeded.
 pub(super) fn done() -> Answer {
-    json(StatusCode::OK, &Success { code: 0, data: Nothing {}, description: None })
+    success(&Nothing {})
+}
+
+/// Something that was asked for.
+pub(super) fn success(data: &impl Serialize) -> Answer {
+    json(StatusCode::OK, &Success { code: 0, data, description: None })
 }
 
 /// A list.
 pub(super) fn list(names: &[String]) -> Answer {
-    json(StatusCode::OK, &Success { code: 0, data: names, description: None })
+    success(&names)
 }
 
 /// A list and, beside it, a description.
-pub(super) fn described(names: &[String], description: String) -> Answer {
-    json(StatusCode::OK, &Success { code: 0, data: names, description: Some(description) })
+pub(super) fn described(list: &[impl Serialize], description: String) -> Answer {
+    json(StatusCode::OK, &Success { code: 0, data: list, description: Some(description) })
 }
 
 /// A failure with this status and code.

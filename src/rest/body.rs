@@ -37,10 +37,39 @@ static ROLE: Shape = Shape {
     required: &[Field::RoleName],
 };
 
+static GRANT: Shape = Shape {
+    name: "GrantReq",
+    fields: &[
+        Field::RoleName,
+        Field::ObjectType,
+        Field::ObjectName,
+        Field::Privilege,
+        Field::DbName,
+    ],
+    required: &[Field::RoleName, Field::ObjectType, Field::ObjectName, Field::Privilege],
+};
+// The collection is needed, too; only the operation says so.
+static GRANT_V2: Shape = Shape {
+    name: "GrantV2Req",
+    fields: &[Field::RoleName, Field::DbName, Field::CollectionName, Field::Privilege],
+    required: &[Field::RoleName, Field::Privilege],
+};
+static PRIVILEGE_GROUP: Shape = Shape {
+    name: "PrivilegeGroupReq",
+    fields: &[Field::PrivilegeGroupName, Field::Privileges],
+    required: &[Field::PrivilegeGroupName],
+};
+
 /// The shape of an endpoint's body.
 fn shape(endpoint: Endpoint) -> &'static Shape {
     match endpoint {
-        Endpoint::UsersList | Endpoint::RolesList => &DATABASE,
+        Endpoint::UsersList | Endpoint::RolesList | Endpoint::GroupsList => &DATABASE,
+        Endpoint::RolesGrant | Endpoint::RolesRevoke => &GRANT,
+        Endpoint::RolesGrantV2 | Endpoint::RolesRevokeV2 => &GRANT_V2,
+        Endpoint::GroupsCreate
+        | Endpoint::GroupsDrop
+        | Endpoint::GroupsAdd
+        | Endpoint::GroupsRemove => &PRIVILEGE_GROUP,
         Endpoint::UsersDescribe | Endpoint::UsersDrop => &USER,
         Endpoint::UsersCreate => &PASSWORD,
         Endpoint::UsersUpdatePassword => &NEW_PASSWORD,

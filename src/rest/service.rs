@@ -9,9 +9,10 @@ use http::request::Parts;
 use http::{Method, Request, StatusCode};
 
 use super::answer::{Answer, empty, failure, not_found, number, redirect};
+use super::operate::operate;
 use super::shape::{Body, Field};
-use super::{Browsers, body, roles, timeout, users};
-use crate::admin::{Admin, Membership};
+use super::{Browsers, body, timeout};
+use crate::admin::Admin;
 use crate::api::{Endpoint, RestPath, credential_transport, find_rest_path};
 use crate::credential::{Caller, CredentialError, Peer, rest};
 use crate::layer::{Guard, Target};
@@ -139,7 +140,7 @@ impl RestApi {
             let grants = find(GRANTS_OF_ROLE).ok_or_else(not_found)?;
             self.decide(caller, grants, &target, connection)?;
         }
-        Ok(self.operate(route.endpoint, caller, body).await)
+        Ok(operate(&self.admin, route.endpoint, caller, body, connection).await)
     }
 
     fn decide(
@@ -157,28 +158,6 @@ impl RestApi {
             }
         }
     }
-
-    async fn operate(&self, endpoint: Endpoint, caller: &Caller, body: Body) -> Answer {
-        let admin = &self.admin;
-        match endpoint {
-            Endpoint::UsersList => users::list_users(admin),
-            Endpoint::UsersDescribe => users::describe(admin, &body),
-            Endpoint::UsersCreate => users::create(admin, caller, body).await,
-            Endpoint::UsersUpdatePassword => users::update_password(admin, caller, body).await,
-            Endpoint::UsersDrop => users::drop_user(admin, caller, &body).await,
-            Endpoint::UsersGrantRole => {
-                users::operate_role(admin, caller, &body, Membership::Bind).await
-            }
-            Endpoint::UsersRevokeRole => {
-                users::operate_role(admin, caller, &body, Membership::Unbind).await
-            }
-            Endpoint::RolesList => roles::list_roles(admin),
-            Endpoint::RolesDescribe => roles::describe(admin, &body),
-            Endpoint::RolesCreate => roles::create(admin, caller, &body).await,
-            Endpoint::RolesAlter => roles::alter(admin, caller, &body).await,
-            Endpoint::RolesDrop => roles::drop_role(admin, caller, &body).await,
-        }
-    }
 }
 
 /// What the request is about, for the decision: the same as of the RPC that it stands for.
@@ -187,7 +166,7 @@ fn target(requirement: &Requirement, body: &Body) -> Target {
         ObjectSource::Any => Vec::new(),
         _ => vec![body.get(Field::UserName).to_owned()],
     };
-    Target { database: body.get(Field::DbName).to_owned(), objects }
+    Target { database: body.get(Field::DbName).to_owned(), objects, ..Target::default() }
 }
 
 /// A known path with one slash too many: where it leads.

@@ -16,10 +16,17 @@ pub(super) enum Field {
     NewPassword,
     Description,
     RoleName,
+    ObjectType,
+    ObjectName,
+    Privilege,
+    CollectionName,
+    PrivilegeGroupName,
+    /// The only list of texts there is.
+    Privileges,
 }
 
 /// How many fields there are.
-const FIELDS: usize = 6;
+const FIELDS: usize = 12;
 
 impl Field {
     fn json_name(self) -> &'static str {
@@ -30,6 +37,12 @@ impl Field {
             Self::NewPassword => "newPassword",
             Self::Description => "description",
             Self::RoleName => "roleName",
+            Self::ObjectType => "objectType",
+            Self::ObjectName => "objectName",
+            Self::Privilege => "privilege",
+            Self::CollectionName => "collectionName",
+            Self::PrivilegeGroupName => "privilegeGroupName",
+            Self::Privileges => "privileges",
         }
     }
 
@@ -42,6 +55,12 @@ impl Field {
             Self::NewPassword => "NewPassword",
             Self::Description => "Description",
             Self::RoleName => "RoleName",
+            Self::ObjectType => "ObjectType",
+            Self::ObjectName => "ObjectName",
+            Self::Privilege => "Privilege",
+            Self::CollectionName => "CollectionName",
+            Self::PrivilegeGroupName => "PrivilegeGroupName",
+            Self::Privileges => "Privileges",
         }
     }
 }
@@ -62,21 +81,29 @@ pub(super) struct Shape {
 
 /// A body that has been read. Passwords in it are wiped when it is dropped.
 #[derive(Default)]
-pub(super) struct Body([Option<String>; FIELDS]);
+pub(super) struct Body {
+    texts: [Option<String>; FIELDS],
+    privileges: Vec<String>,
+}
 
 impl Body {
     /// Takes a field out.
     pub(super) fn take(&mut self, field: Field) -> Option<String> {
-        self.0.get_mut(field as usize).and_then(Option::take)
+        self.texts.get_mut(field as usize).and_then(Option::take)
     }
 
     /// A field, empty if it is absent.
     pub(super) fn get(&self, field: Field) -> &str {
-        self.0.get(field as usize).and_then(Option::as_deref).unwrap_or_default()
+        self.texts.get(field as usize).and_then(Option::as_deref).unwrap_or_default()
+    }
+
+    /// The list of privileges, empty if it is absent.
+    pub(super) fn privileges(&self) -> &[String] {
+        &self.privileges
     }
 
     fn set(&mut self, field: Field, value: String) {
-        if let Some(slot) = self.0.get_mut(field as usize) {
+        if let Some(slot) = self.texts.get_mut(field as usize) {
             slot.zeroize();
             *slot = Some(value);
         }
@@ -85,7 +112,7 @@ impl Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.texts.zeroize();
     }
 }
 
@@ -138,6 +165,13 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
             match known {
                 None => {
                     map.next_value::<IgnoredAny>()?;
+                }
+                Some(Field::Privileges) => {
+                    if let Some(names) = map.next_value::<Option<Vec<Option<String>>>>()? {
+                        // A null in the list is an empty text.
+                        body.privileges =
+                            names.into_iter().map(Option::unwrap_or_default).collect();
+                    }
                 }
                 Some(&field) => {
                     // Null leaves the field as it was.

@@ -39,7 +39,8 @@ impl fmt::Debug for Rpcs {
 }
 
 impl Rpcs {
-    /// The services, with messages of at most `max_message_bytes`.
+    /// The services, with messages of at most `max_message_bytes`; the guard knows the limit of
+    /// each RPC and has read the message before.
     ///
     /// # Errors
     /// The descriptors that were compiled in cannot be read.

@@ -119,10 +119,12 @@ impl Server {
         prepare(settings, &deployment).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let max_message_bytes = settings.transport.max_request_bytes;
-        let guard = Guard::new(deployment.authorizer().clone(), GuardLimits { max_message_bytes });
+        let max_large_message_bytes = settings.transport.max_large_request_bytes;
+        let limits = GuardLimits { max_message_bytes, max_large_message_bytes };
+        let guard = Guard::new(deployment.authorizer().clone(), limits);
         let admin = deployment.admin().clone();
         let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock));
-        let rpcs = Rpcs::new(rpcs, max_message_bytes).await?;
+        let rpcs = Rpcs::new(rpcs, max_message_bytes.max(max_large_message_bytes)).await?;
         let rest = RestSettings {
             browsers: match &settings.browsers {
                 Browsers::Only(origins) => rest::Browsers::Only(origins.clone()),
@@ -133,7 +135,13 @@ impl Server {
         };
         let front = Front::new(guard.clone(), rpcs, RestApi::new(guard, admin, rest));
         let listeners = bind_all(&settings.listen).await?;
-        Ok(Self { deployment, front, listeners, limits: limits(settings), compat: settings.compat })
+        Ok(Self {
+            deployment,
+            front,
+            listeners,
+            limits: connection_limits(settings),
+            compat: settings.compat,
+        })
     }
 
     /// The addresses that are listened on.
@@ -248,7 +256,7 @@ fn warn_of_exposure(settings: &Settings) {
     }
 }
 
-fn limits(settings: &Settings) -> Limits {
+fn connection_limits(settings: &Settings) -> Limits {
     let transport = &settings.transport;
     Limits {
         max_header_bytes: transport.max_header_bytes,

@@ -14,10 +14,10 @@ type Target = (Arc<str>, Arc<str>);
 pub struct Grants {
     /// Rows by role, so that a role's grants are found and dropped without a scan.
     rows: OrdMap<RoleName, OrdMap<Target, GrantId>>,
-    /// How many rows lead to an id.
-    uses: OrdMap<GrantId, usize>,
     /// Privileges by id; ids that no row names decide nothing.
     privileges: OrdMap<GrantId, OrdMap<Arc<str>, Grantor>>,
+    /// Which roles have rows that lead to an id, once for each row: nearly always one.
+    holders: OrdMap<GrantId, Arc<[RoleName]>>,
 }
 
 impl Grants {
@@ -48,18 +48,38 @@ impl Grants {
         })
     }
 
+    /// The id of a row, if there is such a row.
+    #[must_use]
+    pub fn id_of(&self, row: &ObjectRow) -> Option<&GrantId> {
+        let target = (row.object_type.clone(), row.object.clone());
+        self.rows.get(&row.role)?.get(&target)
+    }
+
+    /// The privileges under an id, ascending by their stored text, and who granted each.
+    pub fn privileges_of(&self, id: &GrantId) -> impl Iterator<Item = (&Arc<str>, &Grantor)> {
+        self.privileges.get(id).into_iter().flatten()
+    }
+
+    /// All that a role was granted: each row with each of its privileges.
+    pub fn of_role(&self, role: &RoleName) -> impl Iterator<Item = (ObjectRow, &Arc<str>)> {
+        self.rows_of(role).flat_map(|(row, id)| {
+            self.privileges_of(id).map(move |(privilege, _)| (row.clone(), privilege))
+        })
+    }
+
+    /// The roles whose rows lead to an id.
+    pub(super) fn holders_of(&self, id: &GrantId) -> &[RoleName] {
+        self.holders.get(id).map_or(&[], |roles| roles)
+    }
+
     /// The changes that remove everything a role was granted. Privileges under an id that a row of
     /// another role shares stay with that role.
     #[must_use]
     pub fn removal_of(&self, role: &RoleName) -> Vec<Change> {
-        let mut own: OrdMap<GrantId, usize> = OrdMap::new();
-        for (_, id) in self.rows_of(role) {
-            *own.entry(id.clone()).or_default() += 1;
-        }
         let mut changes = Vec::new();
         for (row, id) in self.rows_of(role) {
             changes.push(Change::Delete(RecordKey::Row(row)));
-            if self.uses.get(id) > own.get(id) {
+            if self.is_shared(id, role) {
                 continue;
             }
             for privilege in self.privileges.get(id).into_iter().flat_map(OrdMap::keys) {
@@ -69,15 +89,38 @@ impl Grants {
         changes
     }
 
+    /// Whether a row of some other role leads to the same id. Only ids of 16 digits can collide.
+    fn is_shared(&self, id: &GrantId, role: &RoleName) -> bool {
+        self.holders_of(id).iter().any(|other| other != role)
+    }
+
+    fn hold(&mut self, id: &GrantId, role: &RoleName) {
+        let roles = self.holders_of(id).iter().cloned().chain([role.clone()]).collect();
+        self.holders.insert(id.clone(), roles);
+    }
+
+    fn let_go(&mut self, id: &GrantId, role: &RoleName) {
+        let mut roles = self.holders_of(id).to_vec();
+        if let Some(at) = roles.iter().position(|holder| holder == role) {
+            roles.swap_remove(at);
+        }
+        if roles.is_empty() {
+            self.holders.remove(id);
+        } else {
+            self.holders.insert(id.clone(), roles.into());
+        }
+    }
+
     pub(super) fn put(&mut self, record: &Record) {
         match record {
             Record::Row(row, id) => {
                 let target = (row.object_type.clone(), row.object.clone());
                 let rows = self.rows.entry(row.role.clone()).or_default();
-                if let Some(before) = rows.insert(target, id.clone()) {
-                    release(&mut self.uses, &before);
+                let before = rows.insert(target, id.clone());
+                if let Some(before) = before {
+                    self.let_go(&before, &row.role);
                 }
-                *self.uses.entry(id.clone()).or_default() += 1;
+                self.hold(id, &row.role);
             }
             Record::Privilege(id, privilege, grantor) => {
                 self.privileges
@@ -93,13 +136,15 @@ impl Grants {
         match key {
             RecordKey::Row(row) => {
                 let target = (row.object_type.clone(), row.object.clone());
-                if let Some(rows) = self.rows.get_mut(&row.role) {
-                    if let Some(id) = rows.remove(&target) {
-                        release(&mut self.uses, &id);
-                    }
-                    if rows.is_empty() {
-                        self.rows.remove(&row.role);
-                    }
+                let Some(rows) = self.rows.get_mut(&row.role) else {
+                    return;
+                };
+                let before = rows.remove(&target);
+                if rows.is_empty() {
+                    self.rows.remove(&row.role);
+                }
+                if let Some(before) = before {
+                    self.let_go(&before, &row.role);
                 }
             }
             RecordKey::Privilege(id, privilege) => {
@@ -129,13 +174,53 @@ impl Grants {
     }
 }
 
-/// One row less leads to an id.
-fn release(uses: &mut OrdMap<GrantId, usize>, id: &GrantId) {
-    if let Some(count) = uses.get_mut(id) {
-        *count -= 1;
-        if *count == 0 {
-            uses.remove(id);
-        }
+/// A privilege that a role was granted, in stored spelling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleGrant {
+    /// The row that leads to it.
+    pub row: ObjectRow,
+    /// The privilege (`PrivilegeSearch`).
+    pub privilege: Arc<str>,
+    /// Who granted it.
+    pub grantor: Grantor,
+}
+
+/// Single grants, as operations look at them.
+impl Grants {
+    /// Who granted a privilege, in stored spelling, under an id; `None` if nobody did.
+    #[must_use]
+    pub fn grantor_of(&self, id: &GrantId, privilege: &str) -> Option<&Grantor> {
+        self.privileges.get(id)?.get(privilege)
+    }
+
+    /// Everything a role was granted, in no order that is promised.
+    pub fn grants_of(&self, role: &RoleName) -> impl Iterator<Item = RoleGrant> {
+        self.rows_of(role).flat_map(|(row, id)| {
+            self.privileges_of(id).map(move |(privilege, grantor)| RoleGrant {
+                row: row.clone(),
+                privilege: privilege.clone(),
+                grantor: grantor.clone(),
+            })
+        })
+    }
+
+    /// The rows under whose ids a privilege stands, with these ids, ascending by role. Looks at
+    /// every row there is: for changes that are rare.
+    pub fn rows_with<'a>(
+        &'a self,
+        privilege: &'a str,
+    ) -> impl Iterator<Item = (ObjectRow, &'a GrantId)> {
+        self.rows
+            .keys()
+            .flat_map(|role| self.rows_of(role))
+            .filter(move |(_, id)| self.grantor_of(id, privilege).is_some())
+    }
+
+    /// Whether a second row leads to the id of this one, so that a privilege granted here would be
+    /// granted there. Only ids of 16 digits can collide.
+    #[must_use]
+    pub fn is_id_shared(&self, row: &ObjectRow, id: &GrantId) -> bool {
+        self.holders_of(id).len() > usize::from(self.id_of(row) == Some(id))
     }
 }
 

@@ -3,13 +3,21 @@
 //! A snapshot is made of model values and of changes, never of a store. Its maps are persistent:
 //! a change costs what it touches and shares the rest with the snapshot before it. Readers take
 //! the current one from a [`SnapshotCell`] and never wait.
+//!
+//! Grants are kept as they are stored, and beside that compiled for the decision, one
+//! [`RolePolicy`] per role, compiled again when a change touches that role.
 
 mod cell;
+mod glob;
 mod grants;
 mod login;
+mod policies;
+mod role_policy;
 mod state;
+mod stored_privilege;
 
 pub use cell::SnapshotCell;
-pub use grants::Grants;
+pub use grants::{Grants, RoleGrant};
 pub use login::LoginMemo;
+pub use role_policy::{RolePolicy, StoredGrant};
 pub use state::{Snapshot, User};

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::{Grants, LoginMemo};
+use super::policies::{FastMap, Policies};
+use super::{Grants, LoginMemo, RolePolicy};
 use crate::model::{
-    ADMIN, Change, Credential, PrivilegeGroup, ROOT, Record, RecordKey, Revision, Role, RoleName,
-    UserName,
+    ADMIN, BuiltinGroups, Change, Credential, PrivilegeGroup, ROOT, Record, RecordKey, Revision,
+    Role, RoleName, UserName,
 };
 
 /// A user's entry.
@@ -26,21 +27,34 @@ pub struct Snapshot {
     users: OrdMap<UserName, Arc<User>>,
     roles: OrdMap<RoleName, Arc<Role>>,
     /// Roles of a user, sorted. A binding may outlive either end in stores written by others.
-    by_user: OrdMap<UserName, Arc<[RoleName]>>,
+    by_user: FastMap<UserName, Arc<[RoleName]>>,
     /// Holders of a role.
     by_role: OrdMap<RoleName, OrdSet<UserName>>,
     grants: Grants,
     groups: OrdMap<Arc<str>, Arc<PrivilegeGroup>>,
+    /// What follows from the grants, for the decision.
+    policies: Policies,
 }
 
 impl Snapshot {
-    /// The state that these records make.
+    /// The state in which there is nothing but these built-in groups.
     #[must_use]
-    pub fn from_records(revision: Revision, records: impl IntoIterator<Item = Record>) -> Self {
-        let mut snapshot = Self { revision, ..Self::default() };
+    pub fn new(builtin: Arc<BuiltinGroups>) -> Self {
+        Self { policies: Policies::new(builtin), ..Self::default() }
+    }
+
+    /// The state that these records make, settled.
+    #[must_use]
+    pub fn from_records(
+        revision: Revision,
+        records: impl IntoIterator<Item = Record>,
+        builtin: Arc<BuiltinGroups>,
+    ) -> Self {
+        let mut snapshot = Self { revision, ..Self::new(builtin) };
         for record in records {
             snapshot.put(&record);
         }
+        snapshot.settle();
         snapshot
     }
 
@@ -130,17 +144,52 @@ impl Snapshot {
         &self.grants
     }
 
+    /// What the role may do, also of a role that does not exist and has grants. It is that of the
+    /// last time the state was settled.
+    #[must_use]
+    pub fn policy_of(&self, role: &str) -> Option<&RolePolicy> {
+        self.policies.get(role)
+    }
+
+    /// What the built-in groups contain.
+    #[must_use]
+    pub fn builtin_groups(&self) -> &Arc<BuiltinGroups> {
+        self.policies.builtin()
+    }
+
+    /// The custom privilege group, if there is one of that name.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&PrivilegeGroup> {
+        self.groups.get(name).map(Arc::as_ref)
+    }
+
     /// Custom privilege groups, ascending by name.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = &PrivilegeGroup> {
         self.groups.values().map(Arc::as_ref)
     }
 
     /// Applies a change. Cost depends on what it touches, not on the size of the state.
+    ///
+    /// What roles may do follows when the state is [settled](Self::settle): a batch that touches a
+    /// role many times has it compiled once.
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::Put(record) => self.put(record),
             Change::Delete(key) => self.delete(key),
         }
+    }
+
+    /// Compiles the grants of every role that changes have touched since the last time. A state is
+    /// settled before readers get it; [`SnapshotCell`](super::SnapshotCell) sees to that.
+    pub fn settle(&mut self) {
+        let roles = &self.roles;
+        self.policies.settle(&self.grants, &self.groups, |role| roles.contains_key(role));
+    }
+
+    /// Whether what roles may do agrees with their grants.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.policies.is_settled()
     }
 
     fn put(&mut self, record: &Record) {
@@ -157,12 +206,21 @@ impl Snapshot {
             }
             Record::Role(name, role) => {
                 self.roles.insert(name.clone(), Arc::new(role.clone()));
+                self.policies.touch(name);
             }
             Record::Binding(user, role) => self.bind(user, role),
             Record::Group(group) => {
                 self.groups.insert(group.name.clone(), Arc::new(group.clone()));
+                self.policies.touch_group(&group.name);
             }
-            Record::Row(..) | Record::Privilege(..) => self.grants.put(record),
+            Record::Row(row, _) => {
+                self.grants.put(record);
+                self.policies.touch(&row.role);
+            }
+            Record::Privilege(id, ..) => {
+                self.grants.put(record);
+                self.policies.touch_all(self.grants.holders_of(id));
+            }
         }
     }
 
@@ -173,12 +231,21 @@ impl Snapshot {
             }
             RecordKey::Role(name) => {
                 self.roles.remove(name);
+                self.policies.touch(name);
             }
             RecordKey::Binding(user, role) => self.unbind(user, role),
             RecordKey::Group(name) => {
                 self.groups.remove(name);
+                self.policies.touch_group(name);
             }
-            RecordKey::Row(..) | RecordKey::Privilege(..) => self.grants.delete(key),
+            RecordKey::Row(row) => {
+                self.grants.delete(key);
+                self.policies.touch(&row.role);
+            }
+            RecordKey::Privilege(id, _) => {
+                self.grants.delete(key);
+                self.policies.touch_all(self.grants.holders_of(id));
+            }
         }
     }
 
@@ -268,7 +335,7 @@ mod tests {
         state.apply(&Change::Put(Record::User(user("u"), credential("one"))));
         state.apply(&Change::Put(Record::Role(role("r"), Role::default())));
         state.apply(&Change::Put(Record::Binding(user("u"), role("r"))));
-        let again = Snapshot::from_records(state.revision(), state.records());
+        let again = Snapshot::from_records(state.revision(), state.records(), Arc::default());
         assert!(again.is_bound("u", "r"));
         assert!(again.user("u").is_some() && again.role("r").is_some());
     }

@@ -4,10 +4,7 @@
 //! stands under a key is left to `record.rs`; whether it decides anything, to the policy. Names
 //! are kept as they are: an object `a.b.c` is written back as it was read.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
-
-use md5::{Digest as _, Md5};
 
 use crate::model::{GrantId, ObjectRow, RecordKey, RoleName, UserName};
 
@@ -43,7 +40,7 @@ pub fn encode_key(key: &RecordKey) -> String {
         RecordKey::User(user) => format!("{USERS}{user}"),
         RecordKey::Role(role) => format!("{ROLES}{role}"),
         RecordKey::Binding(user, role) => format!("{BINDINGS}{user}/{role}"),
-        RecordKey::Row(row) => row_key(row),
+        RecordKey::Row(row) => row.key(),
         RecordKey::Privilege(id, privilege) => format!("{PRIVILEGES}{}/{privilege}", id.0),
         RecordKey::Group(name) => format!("{GROUPS}{name}"),
     }
@@ -66,22 +63,6 @@ pub fn decode_key(key: &[u8]) -> DecodedKey {
         return record.map_or(DecodedKey::NotUnderstood, DecodedKey::Record);
     }
     DecodedKey::Foreign
-}
-
-/// The id of a new object row: the MD5 of its key, in 32 hexadecimal digits, as the newest Milvus
-/// makes it. A row that is stored already has an id of its own, which need not be this one.
-#[must_use]
-pub fn grant_id(row: &ObjectRow) -> GrantId {
-    let mut text = String::with_capacity(32);
-    for byte in Md5::digest(row_key(row).as_bytes()) {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    GrantId(Arc::from(text))
-}
-
-fn row_key(row: &ObjectRow) -> String {
-    format!("{ROWS}{}/{}/{}", row.role, row.object_type, row.object)
 }
 
 /// The names in the rest of a key, if there are exactly this many and none is empty.
@@ -137,19 +118,6 @@ mod tests {
             role: RoleName::new(role).unwrap(),
             object_type: Arc::from(object_type),
             object: Arc::from(object),
-        }
-    }
-
-    #[test]
-    fn ids_are_those_that_milvus_makes() {
-        for (role, object_type, object, id) in [
-            ("public", "Global", "*.*", "c3363b18250dd41b686083b07d1f34c4"),
-            ("public", "Collection", "*.*", "068d383ee03326696e8a3b16269227e7"),
-            ("public", "Global", "*", "e8b41a6d01d7da009248279f6d1c4a5d"),
-            ("ms_reader", "Collection", "default.ms_orders", "ed86a7a71e655fbdfee6aa525d26bcf7"),
-            ("ms_r", "Collection", "ms_c1", "213bb691d0b4b8ac2c7bf158b0d4e18e"),
-        ] {
-            assert_eq!(&*grant_id(&row(role, object_type, object)).0, id);
         }
     }
 

@@ -22,7 +22,7 @@ mod record;
 mod sled;
 
 pub use error::StoreError;
-pub use keys::{DecodedKey, decode_key, encode_key, grant_id};
+pub use keys::{DecodedKey, decode_key, encode_key};
 pub use memory::MemoryStore;
 pub use record::{decode_record, encode_record};
 pub use sled::{SledOptions, SledStore, SyncFile};

@@ -19,7 +19,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::model::{Change, Revision};
+use crate::model::{BuiltinGroups, Change, Revision};
 use crate::snapshot::{Snapshot, SnapshotCell};
 use crate::store::{Store, StoreError};
 
@@ -101,14 +101,18 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Loads the state of a store and starts the thread that owns it from now on.
+    /// Loads the state of a store and starts the thread that owns it from now on. The built-in
+    /// groups are those of the configuration; no store holds them.
     ///
     /// # Errors
     /// If the store cannot be read, or the system gives no thread.
-    pub fn start(mut store: Box<dyn Store>) -> Result<(Self, Arc<SnapshotCell>), StoreError> {
+    pub fn start(
+        mut store: Box<dyn Store>,
+        builtin: Arc<BuiltinGroups>,
+    ) -> Result<(Self, Arc<SnapshotCell>), StoreError> {
         let loaded = store.load()?;
         worker::report_ignored(&loaded);
-        let snapshot = Snapshot::from_records(loaded.revision, loaded.records);
+        let snapshot = Snapshot::from_records(loaded.revision, loaded.records, builtin);
         let cell = Arc::new(SnapshotCell::new(snapshot));
         let description = store.describe();
         let (queue, messages) = mpsc::channel();

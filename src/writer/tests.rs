@@ -124,7 +124,7 @@ async fn create(writer: &Writer, name: &str) -> Result<Done<()>, SubmitError<Exi
 }
 
 fn start(store: &ScriptedStore) -> (Writer, Arc<SnapshotCell>) {
-    Writer::start(Box::new(store.clone())).unwrap()
+    Writer::start(Box::new(store.clone()), Arc::default()).unwrap()
 }
 
 async fn until_writable(writer: &Writer) {

@@ -138,7 +138,8 @@ impl Worker {
     fn load(&mut self) -> Result<(), StoreError> {
         let loaded = self.store.load()?;
         report_ignored(&loaded);
-        let snapshot = Snapshot::from_records(loaded.revision, loaded.records);
+        let builtin = Arc::clone(self.cell.read().builtin_groups());
+        let snapshot = Snapshot::from_records(loaded.revision, loaded.records, builtin);
         self.cell.publish(Arc::new(snapshot));
         Ok(())
     }

@@ -196,3 +196,16 @@ async fn what_is_bound_already_is_nothing_to_do_and_what_is_bound_anew_is_done()
         assert!(lines.last().unwrap().contains(&format!("\"outcome\":\"{outcome}\"")), "{lines:?}");
     }
 }
+
+#[tokio::test]
+async fn an_rpc_that_nobody_knows_is_noted() {
+    let server = TestServer::start().await;
+    let log = Log::begin();
+    let wire = crate::support::Wire::connect(server.address).await;
+    let login = crate::support::basic(ROOT.0, ROOT.1);
+    let answer = wire.call("LoggedNewRpc", &[&login], &[]).await;
+    assert_eq!(answer.code, Code::Unimplemented);
+    let line = log.line("LoggedNewRpc").await;
+    assert_eq!(line["fields"]["message"], "unknown RPC", "{line}");
+    assert!(line["fields"]["caller"].as_str().unwrap().contains("root"), "{line}");
+}

@@ -269,8 +269,6 @@ fn protection_that_is_not_built_refuses_to_start() {
     assert!(lines[0].contains("none of 0, 1 and 2"), "{lines:?}");
     let lines = mistakes(of_file("proxy: {resolveAliasForPrivilege: maybe}"));
     assert!(lines[0].contains("resolveAliasForPrivilege: `maybe`"), "{lines:?}");
-    let lines = mistakes(of_file("builtinRoles: {enable: true}"));
-    assert!(lines[0].contains("not supported yet"), "{lines:?}");
 }
 
 #[test]
@@ -374,6 +372,7 @@ fn each_line_that_differs_between_the_modes_can_be_set_by_itself() {
     let switches = [
         ("rbac.adminResetsPasswords", true),
         ("rbac.alwaysListDefaultDatabase", true),
+        ("rbac.onlyAdminsBindAdmin", true),
         ("rbac.openPolling", false),
         ("rbac.publicRole", false),
         ("rbac.raiseHashCost", true),
@@ -576,4 +575,31 @@ fn the_older_name_of_public_privileges_turns_them_off_as_well() {
     {
         assert!(!of_file(text).unwrap().settings.security.enable_public_privilege, "{text}");
     }
+}
+
+#[test]
+fn configured_roles_may_be_written_as_yaml_or_as_json() {
+    let yaml = "
+builtinRoles:
+  enable: true
+  roles:
+    db_admin:
+      - {object_type: Global, object_name: '*', privilege: CreateCollection, db_name: db1}
+    reader:
+      privileges:
+        - object_type: Collection
+          object_name: c1
+          privilege: Search
+";
+    let json = r#"builtinRoles: {enable: true, roles: '{"db_admin":
+        [{"object_type":"Global","object_name":"*","privilege":"CreateCollection","db_name":"db1"}],
+        "reader":[{"object_type":"Collection","object_name":"c1","privilege":"Search"}]}'}"#;
+    let of_yaml = of_file(yaml).unwrap();
+    let roles = of_yaml.settings.roles.configured.clone();
+    assert_eq!(roles, of_file(json).unwrap().settings.roles.configured);
+    assert_eq!(roles[1].grants[0].database, "default");
+    assert!(of_yaml.show().contains("builtinRoles.roles: db_admin,reader  # "));
+    assert!(of_file(&yaml.replace("true", "false")).unwrap().settings.roles.configured.is_empty());
+    let lines = mistakes(of_file(&yaml.replace("Search", "Serach")));
+    assert!(lines[0].contains("role `reader`: `Serach` is no privilege"), "{lines:?}");
 }

@@ -90,8 +90,23 @@ async fn public_has_grants_to_ask_for_only_where_it_exists() {
     let unknown = "the role \"public\" does not exist: invalid parameter";
     assert_eq!(answer, input_error(1100, 42, unknown));
     let server = TestServer::milvus().await;
-    let answer = select(&server.grpc(ROOT).await, request((Some("public"), None, ""))).await;
-    assert_eq!(answer, success());
+    let root = server.grpc(ROOT).await;
+    let mut query = request((Some("public"), None, ""));
+    let answer = root.rpc().select_grant(query.clone()).await.unwrap().into_inner();
+    assert_eq!(answer.status, Some(success()));
+    let names: Vec<String> = answer
+        .entities
+        .into_iter()
+        .map(|grant| grant.grantor.unwrap().privilege.unwrap().name)
+        .collect();
+    assert_eq!(names, ["IndexDetail", "DescribeCollection", "ListAliases"]);
+    // Everybody may look at what everybody may do.
+    assert_eq!(root.create_user("ann", "P@ssw0rd").await.unwrap(), success());
+    let ann = server.grpc(("ann", "P@ssw0rd")).await;
+    if let Some(entity) = &mut query.entity {
+        entity.db_name = "*".to_owned();
+    }
+    assert_eq!(ann.rpc().select_grant(query).await.unwrap().into_inner().entities.len(), 3);
 }
 
 #[tokio::test]

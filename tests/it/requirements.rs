@@ -129,14 +129,17 @@ fn an_annotated_rpc_needs_what_its_annotation_says_in_both_modes() {
         else {
             panic!("{}: {:?}", row.method, row.documented);
         };
-        assert_eq!(needed, privilege, "{}", row.method);
+        assert_eq!(needed.name(), privilege, "{}", row.method);
         assert_eq!(kind, object_type(fact["object_type"].as_str().unwrap()), "{}", row.method);
         let expected = fact["privilege_level"].as_str().map_or(Level::None, level);
         assert_eq!(reach, expected, "{}", row.method);
         let everywhere = fact["checked_database"] == "*";
         assert_eq!(reach == Level::Cluster, everywhere, "{}", row.method);
         assert_eq!(row.milvus, row.documented, "{}", row.method);
-        assert_eq!(row.object, annotated_object(&fact), "{}", row.method);
+        // Not annotated, but asked: a caller may look at the roles that they hold.
+        let role = (row.method == "SelectGrant").then_some(ObjectSource::Role(2));
+        let object = role.unwrap_or_else(|| annotated_object(&fact));
+        assert_eq!(row.object, object, "{}", row.method);
     }
     assert_eq!(seen, 117);
 }
@@ -159,7 +162,7 @@ fn written(need: Need) -> String {
         Need::Refused => "refused".to_owned(),
         Need::Health => "health".to_owned(),
         Need::Privilege { object_type, privilege, level } => {
-            format!("{object_type:?}:{privilege}:{level:?}")
+            format!("{object_type:?}:{}:{level:?}", privilege.name())
         }
     }
 }

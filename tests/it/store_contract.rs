@@ -11,7 +11,7 @@ use milvus_rbac::model::{
     RecordKey, Revision, Role, RoleName, UserName,
 };
 use milvus_rbac::store::{
-    Commit, MemoryStore, SledOptions, SledStore, Store, StoreError, encode_record, grant_id,
+    Commit, MemoryStore, SledOptions, SledStore, Store, StoreError, encode_record,
 };
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -228,7 +228,7 @@ fn every_kind_of_record_is_kept() {
     everywhere(|place| {
         let mut store = place.open();
         let target = row("reader", "default.orders");
-        let id = grant_id(&target);
+        let id = target.grant_id();
         let old = Credential {
             hash: PasswordHash::new("$2a$10$x"),
             description: Some("on \"call\" <now>".to_owned()),
@@ -433,7 +433,7 @@ fn any_change() -> impl Strategy<Value = Change> {
         (name(), name()).prop_map(|(name, description)| role(name, description)),
         (name(), name()).prop_map(|(user, role)| binding(user, role)),
         (name(), name()).prop_map(|(role, object)| {
-            Record::Row(row(role, object), grant_id(&row(role, object)))
+            Record::Row(row(role, object), row(role, object).grant_id())
         }),
         (name(), name()).prop_map(|(name, member)| group(name, &[member])),
     ];

@@ -32,7 +32,7 @@ fn put(user: &str, hash: &PasswordHash) -> Change {
 
 /// A state in which `root` has this hash.
 fn state(hash: &PasswordHash) -> SnapshotCell {
-    let mut snapshot = Snapshot::from_records(Revision(1), []);
+    let mut snapshot = Snapshot::from_records(Revision(1), [], Arc::default());
     snapshot.apply(&put("root", hash));
     SnapshotCell::new(snapshot)
 }

@@ -77,7 +77,7 @@ async fn what_is_known_and_not_served_is_told_only_to_those_who_may() {
         for (method, database, privilege) in [
             ("CreateCollection", "default", "CreateCollection"),
             ("Insert", "default", "Insert"),
-            ("OperatePrivilegeV2", "*", "ManageOwnership"),
+            ("CreateResourceGroup", "*", "CreateResourceGroup"),
             ("AddUserTags", "*", "UpdateUser"),
             ("ListUsersWithTag", "*", "SelectUser"),
         ] {

@@ -86,6 +86,11 @@ async fn root_that_must_bind_a_role_is_like_anybody_else_until_it_has_one() {
         admin.operate_user_role(&caller, "root", "admin", bind).await.unwrap();
         assert_eq!(root.create_role("r").await.unwrap(), success());
         assert_eq!(root.select_user("root").await.unwrap().unwrap().roles[0].name, "admin");
+        // The last administrator stays one; as soon as there is another, root is like anybody.
+        let last = root.operate_user_role("root", "admin", 1).await.unwrap();
+        assert_eq!(last.code, 1401, "{last:?}");
+        assert_eq!(root.create_user("boss", "P@ssw0rd").await.unwrap(), success());
+        assert_eq!(root.operate_user_role("boss", "admin", 0).await.unwrap(), success());
         assert_eq!(root.operate_user_role("root", "admin", 1).await.unwrap(), success());
         assert_eq!(root.create_role("s").await.unwrap_err().code(), Code::PermissionDenied);
     }

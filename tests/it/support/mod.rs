@@ -5,6 +5,7 @@ mod log;
 mod process;
 mod rest;
 mod server;
+pub(crate) mod state;
 mod status;
 mod wire;
 

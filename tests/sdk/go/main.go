@@ -1,7 +1,9 @@
-// The Go client against a fresh server: the page's snippets, then the error cases.
+// The Go client against a fresh server: the page's snippets, then the error cases,
+// grants, and groups.
 package main
 
 func main() {
 	page()
 	errorCases()
+	privileges()
 }

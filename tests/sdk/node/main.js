@@ -1,7 +1,10 @@
-// The Node client against a fresh server: the page's snippets, then the error cases.
+// The Node client against a fresh server: the page's snippets, then the error cases,
+// grants, and groups.
 
 const { page } = require("./page");
 const { errors } = require("./errors");
+const { privileges } = require("./privileges");
+const { groups } = require("./groups");
 
 // A promise that is never settled would end the process quietly, with 0.
 process.exitCode = 1;
@@ -9,6 +12,8 @@ process.exitCode = 1;
 async function main() {
   await page();
   await errors();
+  await privileges();
+  await groups();
   // Not process.exitCode: the client's timers would keep the process.
   process.exit(0);
 }

@@ -4,23 +4,16 @@ Runs on the server that page.py and errors.py have left; user_1's password is no
 """
 
 import asyncio
-import inspect
 import warnings
 
-from checks import UNSHARED_URI, URI, check, connect_refused, denied, equal, login_refused, refused
-from checks import WRONG_LOGIN
+from checks import UNSHARED_URI, URI, WRONG_LOGIN
+from checks import can, check, connect_refused, denied, equal, login_refused, refused
 import grpc
 import pymilvus
 from pymilvus import MilvusClient, Role, connections, utility
 
 # The ORM functions of 3.0 say that they will go; here they only have to work.
 warnings.simplefilter("ignore")
-
-
-def can(function, argument):
-    """Whether this version of pymilvus knows an argument."""
-    return argument in inspect.signature(function).parameters
-
 
 client = MilvusClient(uri=URI, token="root:Milvus")
 

@@ -3,6 +3,7 @@
 Also what the ways of failing look like in all three versions of pymilvus.
 """
 
+import inspect
 import logging
 
 import grpc
@@ -29,6 +30,11 @@ def check(what, is_true, seen=None):
 def equal(what, seen, expected):
     """Checks that two values are the same, type by type."""
     check(what, seen == expected, seen)
+
+
+def can(function, argument):
+    """Whether this version of pymilvus knows an argument."""
+    return argument in inspect.signature(function).parameters
 
 
 def attempt(call):

@@ -1,0 +1,12 @@
+//! Grants, privilege groups, backup and built-in roles from outside, and what they open.
+
+mod backup;
+mod builtin_roles;
+mod client;
+mod decided;
+mod grants;
+mod groups;
+mod persistence;
+mod protection;
+mod rest;
+mod vectors;
