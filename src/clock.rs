@@ -1,14 +1,53 @@
 //! Where the time comes from. Nothing else in the crate reads a clock, so that tests can set it.
+//!
+//! Two clocks: the wall clock, for what is written down, and one that counts from boot and goes
+//! on while the machine is suspended, for how old something is.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A source of wall-clock time.
+use rustix::time::{ClockId, clock_gettime};
+
+/// A moment on the clock that counts from boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Uptime(Duration);
+
+impl Uptime {
+    /// The moment this long after boot.
+    #[must_use]
+    pub const fn after_boot(time: Duration) -> Self {
+        Self(time)
+    }
+
+    /// How long after boot.
+    #[must_use]
+    pub const fn since_boot(self) -> Duration {
+        self.0
+    }
+
+    /// How long after an earlier moment; zero if that one is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A source of time.
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Milliseconds since the Unix epoch; 0 if the system clock stands before it.
     fn unix_millis(&self) -> u64;
+
+    /// Now, on a clock that nobody sets and that counts also while the process is stopped or the
+    /// machine is suspended.
+    fn uptime(&self) -> Uptime;
 }
+
+#[cfg(target_os = "linux")]
+const BOOT: ClockId = ClockId::Boottime;
+/// Elsewhere the monotonic clock has to do; on some systems it counts suspension, too.
+#[cfg(not(target_os = "linux"))]
+const BOOT: ClockId = ClockId::Monotonic;
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,28 +60,44 @@ impl Clock for SystemClock {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
+
+    fn uptime(&self) -> Uptime {
+        let now = clock_gettime(BOOT);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+        let nanos = u32::try_from(now.tv_nsec).unwrap_or(0);
+        Uptime(Duration::new(seconds, nanos))
+    }
 }
 
 /// A clock that stands still until a test moves it.
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    unix_millis: AtomicI64,
+    uptime_millis: AtomicU64,
+}
 
 impl ManualClock {
-    /// A clock that shows this time.
+    /// A clock that shows this time, just after boot.
     #[must_use]
     pub fn at(unix_millis: i64) -> Self {
-        Self(AtomicI64::new(unix_millis))
+        Self { unix_millis: AtomicI64::new(unix_millis), uptime_millis: AtomicU64::new(0) }
     }
 
-    /// Moves the clock, backwards if negative.
+    /// Moves the wall clock, backwards if negative. The time since boot follows only forwards: it
+    /// is never set back.
     pub fn advance(&self, millis: i64) {
-        self.0.fetch_add(millis, Ordering::Relaxed);
+        self.unix_millis.fetch_add(millis, Ordering::Relaxed);
+        self.uptime_millis.fetch_add(u64::try_from(millis).unwrap_or(0), Ordering::Relaxed);
     }
 }
 
 impl Clock for ManualClock {
     fn unix_millis(&self) -> u64 {
-        u64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0)
+        u64::try_from(self.unix_millis.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    fn uptime(&self) -> Uptime {
+        Uptime(Duration::from_millis(self.uptime_millis.load(Ordering::Relaxed)))
     }
 }
 
@@ -72,6 +127,18 @@ impl HybridClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_since_boot_rises_and_is_never_set_back() {
+        let (first, second) = (SystemClock.uptime(), SystemClock.uptime());
+        assert!(first <= second && first.since_boot() > Duration::ZERO);
+        assert_eq!(first.since(second), Duration::ZERO);
+        let clock = ManualClock::at(1_000_000);
+        let before = clock.uptime();
+        clock.advance(2_000);
+        clock.advance(-500_000);
+        assert_eq!(clock.uptime().since(before), Duration::from_secs(2));
+    }
 
     #[test]
     fn timestamps_rise_when_the_clock_stands_still_or_goes_back() {

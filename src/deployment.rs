@@ -20,8 +20,10 @@ use std::sync::Arc;
 
 use crate::admin::{Admin, AdminRules};
 use crate::authorizer::Authorizer;
+use crate::clock::SystemClock;
 use crate::config::{Compat, Settings};
 use crate::credential::{self, LongPasswords, Verifier, VerifierOptions};
+use crate::freshness::Freshness;
 use crate::policy::Rules;
 use crate::store::{Store, StoreError};
 use crate::writer::Writer;
@@ -54,8 +56,12 @@ impl Deployment {
     /// The store cannot be read, or threads and random numbers are not to be had.
     pub fn open(store: Box<dyn Store>, settings: &Settings) -> Result<Self, OpenError> {
         let verifier = Arc::new(Verifier::new(verifier_options(settings))?);
-        let (writer, snapshots) =
-            Writer::start(store, Arc::new(settings.privilege_lists.groups.clone()))?;
+        let freshness = Freshness::new(Arc::new(SystemClock), settings.transport.max_staleness);
+        let (writer, snapshots) = Writer::start(
+            store,
+            Arc::new(settings.privilege_lists.groups.clone()),
+            Arc::new(freshness),
+        )?;
         let admin = Admin::new(
             writer.clone(),
             Arc::clone(&snapshots),

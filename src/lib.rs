@@ -4,6 +4,7 @@
 
 // In reading order: from what things are to who puts them together.
 pub mod clock;
+pub mod freshness;
 mod log;
 pub mod model;
 pub mod snapshot;

@@ -36,6 +36,12 @@ impl SnapshotCell {
         self.current.load_full()
     }
 
+    /// The revision of the current snapshot.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.read().revision()
+    }
+
     /// Makes this the current snapshot, settled. Every read that begins afterwards sees it.
     pub fn publish(&self, mut snapshot: Arc<Snapshot>) {
         if !snapshot.is_settled() {

@@ -58,6 +58,19 @@ impl Snapshot {
         snapshot
     }
 
+    /// Takes over what an earlier state remembers of logins, for users whose hash is the same: a
+    /// state that was read afresh need not have everybody verified again.
+    pub fn keep_logins(&mut self, earlier: &Self) {
+        let remembered = earlier.users.iter().filter(|(_, user)| user.login.get().is_some());
+        for (name, user) in remembered {
+            let same = |now: &&Arc<User>| now.credential.hash == user.credential.hash;
+            if let Some(now) = self.users.get(name).filter(same) {
+                let (credential, login) = (now.credential.clone(), user.login.clone());
+                self.users.insert(name.clone(), Arc::new(User { credential, login }));
+            }
+        }
+    }
+
     /// The records that make this state, in no particular order.
     pub fn records(&self) -> impl Iterator<Item = Record> {
         let users = self
@@ -315,6 +328,24 @@ mod tests {
         state.apply(&Change::Delete(RecordKey::User(user("u"))));
         state.apply(&Change::Put(Record::User(user("u"), credential("one"))));
         assert!(state.user("u").unwrap().login.get().is_none());
+    }
+
+    #[test]
+    fn a_state_that_was_read_afresh_remembers_logins_of_the_same_hash_only() {
+        let mut before = Snapshot::default();
+        for name in ["same", "other", "gone"] {
+            before.apply(&Change::Put(Record::User(user(name), credential("one"))));
+            before.user(name).unwrap().login.remember([7; 32]);
+        }
+        let described = Credential { description: Some("d".into()), ..credential("one") };
+        let records =
+            [Record::User(user("same"), described), Record::User(user("other"), credential("two"))];
+        let mut state = Snapshot::from_records(Revision(9), records, Arc::default());
+        state.keep_logins(&before);
+        assert_eq!(state.user("same").unwrap().login.get(), Some(&[7; 32]));
+        assert_eq!(state.user("same").unwrap().credential.description.as_deref(), Some("d"));
+        assert!(state.user("other").unwrap().login.get().is_none());
+        assert!(state.user("gone").is_none());
     }
 
     #[test]

@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::batch::{Batch, decode_all};
-use super::{Commit, Loaded, Store, StoreError};
-use crate::model::{Change, Revision};
+use super::{Commit, Scanned, Store, StoreError, Writes};
+use crate::model::Revision;
 
 /// A store in memory.
 #[derive(Default)]
@@ -51,26 +50,26 @@ impl Store for MemoryStore {
         "memory:".to_owned()
     }
 
-    fn load(&mut self) -> Result<Loaded, StoreError> {
-        Ok(decode_all(self.revision, self.pairs()))
+    fn scan(&mut self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError> {
+        self.pairs().for_each(|(key, value)| visit(key, value));
+        Ok(Scanned { revision: self.revision, as_of: None })
     }
 
-    fn commit(&mut self, base: Revision, changes: &[Change]) -> Commit {
+    fn write(&mut self, base: Revision, writes: Writes) -> Commit {
         if base != self.revision {
             return Commit::Conflict;
         }
-        let batch = match Batch::new(self.revision, changes) {
-            Ok(batch) => batch,
-            Err(error) => return Commit::Refused(error),
+        let Some(revision) = base.next() else {
+            return Commit::Refused(StoreError::RevisionsExhausted);
         };
-        for (key, value) in batch.writes {
+        for (key, value) in writes.0 {
             match value {
                 Some(value) => self.pairs.insert(key, value),
                 None => self.pairs.remove(&key),
             };
         }
-        self.revision = batch.revision;
-        Commit::Committed(self.revision)
+        self.revision = revision;
+        Commit::Committed(revision)
     }
 
     fn reopen(&mut self) -> Result<(), StoreError> {

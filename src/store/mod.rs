@@ -5,30 +5,41 @@
 //! keys (`keys.rs`) in a written form (`record.rs`), both exactly Milvus's, so every store holds
 //! the same bytes.
 //!
-//! 1. `load` gives every record of the newest durable state and that state's revision.
-//! 2. `commit` writes all changes of a batch or none. When it answers [`Commit::Committed`] the
-//!    batch survives a power cut. Deleting what is not there is no error.
+//! 1. `scan` gives every pair of the newest durable state and that state's revision; `load` gives
+//!    the records that the pairs make.
+//! 2. `write` makes all changes of a batch or none. When it answers [`Commit::Committed`] the
+//!    batch survives a power cut, or the loss of a minority of the machines that keep it. Deleting
+//!    what is not there is no error.
 //! 3. A commit whose fate is not known says [`Commit::Unknown`], never success. After it, and
 //!    after any other failure of the medium, the store refuses everything until `reopen`.
 //! 4. What a newer version wrote and this one does not understand is kept and reported once.
+//! 5. A store that several processes share tells of what the others change: `news`, and the call
+//!    of [`Store::follow`] when there is some. No change is left out or told in part, and a store
+//!    that cannot promise that any more says so and is loaded again.
 //!
 //! `tests/it/store_contract.rs` runs these sentences against every implementation.
 
-mod batch;
 mod error;
+mod etcd;
 mod keys;
 mod memory;
+mod news;
 mod record;
 mod sled;
+mod writes;
 
 pub use error::StoreError;
+pub use etcd::{DEFAULT_ROOT, EtcdIdentity, EtcdLogin, EtcdOptions, EtcdStore, EtcdTls};
 pub use keys::{DecodedKey, decode_key, encode_key};
 pub use memory::MemoryStore;
+pub use news::{News, Wake};
 pub use record::{decode_record, encode_record};
 pub use sled::{SledOptions, SledStore, SyncFile};
+pub use writes::Writes;
 
 use std::fmt::Debug;
 
+use crate::clock::Uptime;
 use crate::model::{Change, Record, Revision};
 
 /// Everything a store holds at one revision.
@@ -41,6 +52,17 @@ pub struct Loaded {
     /// Keys that stand under our prefixes and are not understood, for one log line; the records
     /// behind them are kept untouched.
     pub ignored: Vec<String>,
+    /// When this was the newest state; `None` if nobody else can have changed it since.
+    pub as_of: Option<Uptime>,
+}
+
+/// What a scan went through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scanned {
+    /// The revision of the state.
+    pub revision: Revision,
+    /// As in [`Loaded`].
+    pub as_of: Option<Uptime>,
 }
 
 /// How a commit ended.
@@ -51,7 +73,8 @@ pub enum Commit {
     Committed(Revision),
     /// Nothing was written; the state is as before.
     Refused(StoreError),
-    /// Somebody else changed the state; nothing was written. Load again and retry.
+    /// Somebody else changed the state; nothing was written. Take the news or load again, and
+    /// retry.
     Conflict,
     /// It may or may not have been written. Reopen, load, and look.
     Unknown(StoreError),
@@ -63,15 +86,16 @@ pub trait Store: Debug + Send {
     /// holds a secret.
     fn describe(&self) -> String;
 
-    /// Reads the whole state. An empty store gives no records and revision 0.
+    /// Shows every key, without Milvus's root path, and its value, in no particular order. An
+    /// empty store shows none. If it fails, what it has shown so far counts for nothing.
     ///
     /// # Errors
     /// If the medium fails, or what it holds cannot be the state that was acknowledged.
-    fn load(&mut self) -> Result<Loaded, StoreError>;
+    fn scan(&mut self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError>;
 
-    /// Writes a batch on top of the state at `base`. An empty batch is written too: it still
+    /// Makes these writes on top of the state at `base`. An empty batch is written too: it still
     /// takes a revision.
-    fn commit(&mut self, base: Revision, changes: &[Change]) -> Commit;
+    fn write(&mut self, base: Revision, writes: Writes) -> Commit;
 
     /// Opens the medium afresh after a failure.
     ///
@@ -84,4 +108,55 @@ pub trait Store: Debug + Send {
     /// # Errors
     /// If the last sync failed; nothing acknowledged depends on it.
     fn close(&mut self) -> Result<(), StoreError>;
+
+    /// Reads the whole state. A store of our own starts at revision 0.
+    ///
+    /// # Errors
+    /// As for [`Store::scan`].
+    fn load(&mut self) -> Result<Loaded, StoreError> {
+        let mut records = Vec::new();
+        let mut ignored = Vec::new();
+        let Scanned { revision, as_of } = self.scan(&mut |key, value| {
+            let read = record::read(key, value);
+            if !read.is_understood {
+                ignored.push(String::from_utf8_lossy(key).into_owned());
+            }
+            records.extend(read.record);
+        })?;
+        Ok(Loaded { revision, records, ignored, as_of })
+    }
+
+    /// Writes changes in their written form, on top of the state at `base`.
+    fn commit(&mut self, base: Revision, changes: &[Change]) -> Commit {
+        match Writes::of(changes) {
+            Ok(writes) => self.write(base, writes),
+            Err(error) => Commit::Refused(error),
+        }
+    }
+
+    /// Whether the state at `base` is still the newest: [`Commit::Committed`] with its revision if
+    /// so, else [`Commit::Conflict`]. What is refused, or needs no change, is answered from a state
+    /// that was the newest after the question. A store of our own need not look.
+    fn confirm(&mut self, base: Revision) -> Commit {
+        Commit::Committed(base)
+    }
+
+    /// Begins to call `wake` when there may be news. Once it has been called, it need not be again
+    /// before `news` has been.
+    fn follow(&mut self, wake: Wake) {
+        drop(wake);
+    }
+
+    /// What has changed since the last load or the last news, own changes included.
+    ///
+    /// # Errors
+    /// What happened meanwhile cannot be told any more: load again.
+    fn news(&mut self) -> Result<Option<News>, StoreError> {
+        Ok(None)
+    }
+
+    /// Most writes that are made as cheaply together as one alone.
+    fn most_writes(&self) -> usize {
+        usize::MAX
+    }
 }

@@ -49,6 +49,26 @@ pub fn decode_record(key: &[u8], value: &[u8]) -> Option<Record> {
     })
 }
 
+/// What one stored pair comes to.
+pub(super) struct Read {
+    /// The record, if it makes one.
+    pub(super) record: Option<Record>,
+    /// Whether both key and value are understood. A user who cannot log in because the value is
+    /// damaged is there, and told of.
+    pub(super) is_understood: bool,
+}
+
+/// Reads a stored pair.
+pub(super) fn read(key: &[u8], value: &[u8]) -> Read {
+    let record = decode_record(key, value);
+    let is_understood = match &record {
+        None => false,
+        Some(Record::User(..)) => is_credential(value),
+        Some(_) => true,
+    };
+    Read { record, is_understood }
+}
+
 fn decode_text(value: &[u8]) -> Option<Arc<str>> {
     std::str::from_utf8(value).ok().map(Arc::from)
 }
@@ -75,7 +95,7 @@ fn decode_credential(value: &[u8]) -> Credential {
 }
 
 /// Whether the value of a user can be read.
-pub(super) fn is_credential(value: &[u8]) -> bool {
+fn is_credential(value: &[u8]) -> bool {
     decode_object::<StoredCredential<'_>>(value).is_some()
 }
 

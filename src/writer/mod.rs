@@ -7,8 +7,13 @@
 //!
 //! When a commit ends without a known outcome the callers are told so, and the service is
 //! read-only until the store has been reopened and the snapshot rebuilt from what it holds.
+//!
+//! A store that others share tells of their changes; they are published by the same thread, so
+//! that there is one order of states. With each goes the moment from which it is known to be the
+//! newest ([`Freshness`]).
 
 mod batch;
+mod ignored;
 mod job;
 mod worker;
 
@@ -19,12 +24,14 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::freshness::Freshness;
 use crate::model::{BuiltinGroups, Change, Revision};
 use crate::snapshot::{Snapshot, SnapshotCell};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Wake};
 
+use ignored::Ignored;
 use job::{Check, Job};
-use worker::Worker;
+use worker::{Published, Worker};
 
 /// Most operations that wait at once; more wait before they queue, so memory stays bounded.
 const MAX_QUEUED: usize = 4096;
@@ -86,10 +93,19 @@ pub struct Writer {
     shared: Arc<Shared>,
 }
 
+/// What the thread is told.
+enum Message {
+    /// An operation wants to be done.
+    Job(Job),
+    /// The store may have news.
+    News,
+}
+
 struct Shared {
-    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    queue: Mutex<Option<mpsc::Sender<Message>>>,
     slots: Arc<Semaphore>,
     writable: Arc<AtomicBool>,
+    freshness: Arc<Freshness>,
     thread: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
     description: String,
 }
@@ -102,38 +118,54 @@ impl fmt::Debug for Writer {
 
 impl Writer {
     /// Loads the state of a store and starts the thread that owns it from now on. The built-in
-    /// groups are those of the configuration; no store holds them.
+    /// groups are those of the configuration; no store holds them. How old the state is stands in
+    /// `freshness` from now on.
     ///
     /// # Errors
     /// If the store cannot be read, or the system gives no thread.
     pub fn start(
         mut store: Box<dyn Store>,
         builtin: Arc<BuiltinGroups>,
+        freshness: Arc<Freshness>,
     ) -> Result<(Self, Arc<SnapshotCell>), StoreError> {
         let loaded = store.load()?;
-        worker::report_ignored(&loaded);
+        let mut ignored = Ignored::default();
+        ignored.report(loaded.ignored);
         let snapshot = Snapshot::from_records(loaded.revision, loaded.records, builtin);
         let cell = Arc::new(SnapshotCell::new(snapshot));
+        if let Some(as_of) = loaded.as_of {
+            freshness.confirm(as_of);
+        }
         let description = store.describe();
         let (queue, messages) = mpsc::channel();
         let writable = Arc::new(AtomicBool::new(true));
-        let worker = Worker::new(store, Arc::clone(&cell), Arc::clone(&writable));
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Some(queue)),
+            slots: Arc::new(Semaphore::new(MAX_QUEUED)),
+            writable: Arc::clone(&writable),
+            freshness: Arc::clone(&freshness),
+            thread: Mutex::new(None),
+            description: description.clone(),
+        });
+        // Weak, or the store would keep the thread going that ends when the last handle is dropped.
+        let handle = Arc::downgrade(&shared);
+        store.follow(Wake::new(move || {
+            if let Some(shared) = handle.upgrade() {
+                shared.send(Message::News);
+            }
+        }));
+        let published = Published { cell: Arc::clone(&cell), freshness, writable };
+        let worker = Worker::new(store, published, ignored);
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || worker.run(&messages))
             .map_err(|source| StoreError::Io {
                 action: "start the thread of",
-                path: description.clone().into(),
+                path: description.into(),
                 source,
             })?;
-        let shared = Shared {
-            queue: Mutex::new(Some(queue)),
-            slots: Arc::new(Semaphore::new(MAX_QUEUED)),
-            writable,
-            thread: Mutex::new(Some(thread)),
-            description,
-        };
-        Ok((Self { shared: Arc::new(shared) }, cell))
+        *lock(&shared.thread) = Some(thread);
+        Ok((Self { shared }, cell))
     }
 
     /// Runs an operation: `check` looks at the newest state and returns the changes it wants, or
@@ -171,7 +203,7 @@ impl Writer {
         };
         let (answer, outcome) = oneshot::channel();
         let job = Job::new(Box::new(Check::new(check, observe, answer)), slot);
-        if !self.send(job) {
+        if !self.shared.send(Message::Job(job)) {
             return Err(SubmitError::Write(WriteError::Closed));
         }
         // Once it is in the queue, an answer that never comes says nothing about the change.
@@ -183,6 +215,12 @@ impl Writer {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.shared.writable.load(Ordering::Acquire)
+    }
+
+    /// How old the state is, and may be.
+    #[must_use]
+    pub fn freshness(&self) -> &Arc<Freshness> {
+        &self.shared.freshness
     }
 
     /// What the store is and where.
@@ -204,9 +242,12 @@ impl Writer {
             Some(Err(_)) | None => Ok(()),
         }
     }
+}
 
-    fn send(&self, job: Job) -> bool {
-        lock(&self.shared.queue).as_ref().is_some_and(|queue| queue.send(job).is_ok())
+impl Shared {
+    /// Whether the thread is still there to be told.
+    fn send(&self, message: Message) -> bool {
+        lock(&self.queue).as_ref().is_some_and(|queue| queue.send(message).is_ok())
     }
 }
 

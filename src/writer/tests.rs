@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{Record, Role, RoleName};
-use crate::store::{Commit, Loaded};
+use crate::store::{Commit, Loaded, Scanned, Writes};
 
 /// What a scripted store does next.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +57,7 @@ impl Store for ScriptedStore {
             revision: Revision(medium.revision),
             records: medium.records.clone(),
             ignored: Vec::new(),
+            as_of: None,
         })
     }
 
@@ -93,6 +94,15 @@ impl Store for ScriptedStore {
         }
     }
 
+    // The writer asks for records and changes, never for pairs.
+    fn scan(&mut self, _: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError> {
+        Err(StoreError::NotOpen)
+    }
+
+    fn write(&mut self, _: Revision, _: Writes) -> Commit {
+        Commit::Refused(StoreError::NotOpen)
+    }
+
     fn reopen(&mut self) -> Result<(), StoreError> {
         let mut medium = self.0.lock().unwrap();
         if medium.reopen_failures > 0 {
@@ -124,7 +134,7 @@ async fn create(writer: &Writer, name: &str) -> Result<Done<()>, SubmitError<Exi
 }
 
 fn start(store: &ScriptedStore) -> (Writer, Arc<SnapshotCell>) {
-    Writer::start(Box::new(store.clone()), Arc::default()).unwrap()
+    Writer::start(Box::new(store.clone()), Arc::default(), Arc::default()).unwrap()
 }
 
 async fn until_writable(writer: &Writer) {

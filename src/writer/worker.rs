@@ -1,26 +1,35 @@
-//! The thread that owns the store: gather, commit, publish, answer, and recover.
+//! The thread that owns the store: gather, commit, publish, answer, hear what others have changed,
+//! and recover.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::WriteError;
 use super::batch::Batch;
+use super::ignored::Ignored;
 use super::job::Job;
+use super::{Message, WriteError};
+use crate::freshness::Freshness;
+use crate::model::Revision;
 use crate::snapshot::{Snapshot, SnapshotCell};
-use crate::store::{Commit, Loaded, Store, StoreError};
+use crate::store::{Commit, Loaded, News, Store, StoreError};
 
 /// Most operations in one batch. Large enough to spread a sync over many callers, small enough
 /// that the first of them does not wait for long.
 const MAX_BATCH: usize = 512;
 
-/// Most times that a batch is checked again because somebody else changed the store.
-const MAX_CONFLICTS: u32 = 16;
+/// Most times that a batch is checked again because somebody else changed the store. A shared
+/// store pauses between them, longer each time.
+const MAX_CONFLICTS: u32 = 64;
 
 /// First pause between attempts to reopen a failed store; doubled up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often a state that is too old is looked at again.
+const STALE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Says that changes are no longer accepted when the thread ends, also by a panic.
 struct Ended(Arc<AtomicBool>);
@@ -37,77 +46,109 @@ struct Recovery {
     pause: Duration,
 }
 
+/// What the thread shares with those who read.
+#[derive(Debug, Clone)]
+pub(super) struct Published {
+    pub(super) cell: Arc<SnapshotCell>,
+    pub(super) freshness: Arc<Freshness>,
+    pub(super) writable: Arc<AtomicBool>,
+}
+
 pub(super) struct Worker {
     store: Box<dyn Store>,
-    cell: Arc<SnapshotCell>,
-    writable: Arc<AtomicBool>,
+    published: Published,
+    waiting: VecDeque<Job>,
     recovery: Option<Recovery>,
+    ignored: Ignored,
+    /// Whether the log has been told that the state is too old.
+    is_stale: bool,
 }
 
 impl Worker {
-    pub(super) fn new(
-        store: Box<dyn Store>,
-        cell: Arc<SnapshotCell>,
-        writable: Arc<AtomicBool>,
-    ) -> Self {
-        Self { store, cell, writable, recovery: None }
+    pub(super) fn new(store: Box<dyn Store>, published: Published, ignored: Ignored) -> Self {
+        let waiting = VecDeque::new();
+        Self { store, published, waiting, recovery: None, ignored, is_stale: false }
     }
 
     /// Runs until every handle is gone and the queue is empty, then closes the store.
-    pub(super) fn run(mut self, queue: &Receiver<Job>) -> Result<(), StoreError> {
+    pub(super) fn run(mut self, queue: &Receiver<Message>) -> Result<(), StoreError> {
         // However this thread ends, nobody may think that changes are still accepted.
-        let _ended = Ended(Arc::clone(&self.writable));
-        while let Some(jobs) = self.gather(queue) {
-            if jobs.is_empty() {
+        let _ended = Ended(Arc::clone(&self.published.writable));
+        while self.gather(queue) {
+            if self.recovery.as_ref().is_some_and(|recovery| recovery.next <= Instant::now()) {
                 self.recover();
-            } else {
-                self.work(jobs);
             }
+            self.hear();
+            while !self.waiting.is_empty() {
+                self.work();
+            }
+            self.note_age();
         }
         self.store.close()
     }
 
-    /// Waits for operations and takes what has gathered. Nothing means that it is time to try the
-    /// store again; `None` that the service ends.
-    fn gather(&mut self, queue: &Receiver<Job>) -> Option<Vec<Job>> {
-        let first = match &self.recovery {
-            None => queue.recv().ok()?,
-            Some(recovery) => {
-                let wait = recovery.next.saturating_duration_since(Instant::now());
-                match queue.recv_timeout(wait) {
-                    Ok(job) => job,
-                    Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
-                    Err(RecvTimeoutError::Disconnected) => return None,
-                }
-            }
+    /// Waits until there is something to do and takes what has gathered. False if the service ends.
+    fn gather(&mut self, queue: &Receiver<Message>) -> bool {
+        let first = match self.time_to_wait() {
+            None => queue.recv().map_err(RecvTimeoutError::from),
+            Some(time) => queue.recv_timeout(time),
         };
-        let gathered = queue.try_iter().take(MAX_BATCH - 1);
-        Some(std::iter::once(first).chain(gathered).collect())
+        let first = match first {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        };
+        let gathered = std::iter::once(first).chain(queue.try_iter().take(MAX_BATCH - 1));
+        self.waiting.extend(gathered.filter_map(|message| match message {
+            Message::Job(job) => Some(job),
+            Message::News => None,
+        }));
+        true
     }
 
-    fn work(&mut self, jobs: Vec<Job>) {
-        if self.recovery.as_ref().is_some_and(|recovery| recovery.next <= Instant::now()) {
-            self.recover();
-        }
-        let mut batch = Batch::check(&self.cell.get(), jobs);
+    /// How long there is nothing to do unless somebody asks; `None` for as long as nobody does.
+    fn time_to_wait(&self) -> Option<Duration> {
+        let freshness = &self.published.freshness;
+        let until_stale = freshness.age().map(|age| match freshness.max().checked_sub(age) {
+            // A state is too old only once it is older than it may be.
+            Some(rest) => rest + Duration::from_millis(1),
+            None => STALE_PAUSE,
+        });
+        let until_recovery = self
+            .recovery
+            .as_ref()
+            .map(|recovery| recovery.next.saturating_duration_since(Instant::now()));
+        until_stale.into_iter().chain(until_recovery).min()
+    }
+
+    fn work(&mut self) {
+        let state = self.published.cell.get();
+        let mut batch = Batch::check(&state, &mut self.waiting, self.store.most_writes());
         let outcome = match self.recovery {
             // Reads go on; who only learns that there is nothing to do is not told that either,
             // because the state it was checked on may be about to change.
             Some(_) => Err(WriteError::ReadOnly),
-            None if batch.changes.is_empty() => Ok(batch.state.revision()),
             None => self.commit(&mut batch),
         };
         batch.answer(outcome);
     }
 
-    /// Commits a batch and publishes its state before anybody is answered.
-    fn commit(&mut self, batch: &mut Batch) -> Result<crate::model::Revision, WriteError> {
+    /// Commits a batch and publishes its state before anybody is answered. Where nothing is to be
+    /// changed, the state that says so has to be the newest.
+    fn commit(&mut self, batch: &mut Batch) -> Result<Revision, WriteError> {
         for _ in 0..MAX_CONFLICTS {
-            match self.store.commit(batch.state.revision(), &batch.changes) {
+            let base = batch.state.revision();
+            let changes = &batch.changes;
+            let commit = match changes.is_empty() {
+                true => self.store.confirm(base),
+                false => self.store.commit(base, changes),
+            };
+            match commit {
+                Commit::Committed(revision) if changes.is_empty() => return Ok(revision),
                 Commit::Committed(revision) => {
                     let mut state = std::mem::take(&mut batch.state);
                     state.set_revision(revision);
-                    self.cell.publish(Arc::new(state));
+                    self.publish_with_news(state);
                     return Ok(revision);
                 }
                 Commit::Refused(error) => {
@@ -119,14 +160,11 @@ impl Worker {
                     return Err(WriteError::Unknown);
                 }
                 Commit::Conflict => {
-                    if let Err(error) = self.load() {
+                    if let Err(error) = self.catch_up() {
                         self.fail("refused", &error);
                         return Err(WriteError::Refused);
                     }
-                    batch.recheck(&self.cell.get());
-                    if batch.changes.is_empty() {
-                        return Ok(batch.state.revision());
-                    }
+                    batch.recheck(&self.published.cell.get());
                 }
             }
         }
@@ -134,13 +172,83 @@ impl Worker {
         Err(WriteError::Refused)
     }
 
+    /// Publishes the state after a commit, together with what others have changed before it.
+    fn publish_with_news(&mut self, mut state: Snapshot) {
+        match self.store.news() {
+            Ok(None) => self.published.cell.publish(Arc::new(state)),
+            Ok(Some(news)) => self.publish_news(&mut state, news),
+            Err(error) => {
+                // What was committed holds, so it is published whatever else there may be.
+                self.published.cell.publish(Arc::new(state));
+                self.reload(&error);
+            }
+        }
+    }
+
+    /// Publishes a state with the news in it.
+    fn publish_news(&mut self, state: &mut Snapshot, news: News) {
+        let News { revision, changes, ignored, as_of } = news;
+        for change in &changes {
+            state.apply(change);
+        }
+        let moved = revision > state.revision();
+        state.set_revision(revision.max(state.revision()));
+        if moved || !changes.is_empty() || state.revision() > self.published.cell.revision() {
+            self.published.cell.publish(Arc::new(std::mem::take(state)));
+        }
+        if let Some(as_of) = as_of {
+            self.published.freshness.confirm(as_of);
+        }
+        self.ignored.report(ignored);
+    }
+
+    /// Publishes what others have changed.
+    fn hear(&mut self) {
+        if self.recovery.is_some() {
+            return;
+        }
+        match self.store.news() {
+            Ok(None) => {}
+            Ok(Some(news)) => {
+                let mut state = (*self.published.cell.get()).clone();
+                self.publish_news(&mut state, news);
+            }
+            Err(error) => self.reload(&error),
+        }
+    }
+
+    /// Takes the news, or reads everything afresh where a store has none.
+    fn catch_up(&mut self) -> Result<(), StoreError> {
+        match self.store.news() {
+            Ok(Some(news)) => {
+                let mut state = (*self.published.cell.get()).clone();
+                self.publish_news(&mut state, news);
+                Ok(())
+            }
+            Ok(None) | Err(_) => self.load(),
+        }
+    }
+
+    /// Reads everything afresh because the news have been missed.
+    fn reload(&mut self, error: &StoreError) {
+        tracing::warn!(store = %self.store.describe(), %error, "the whole state is read again");
+        if let Err(error) = self.load() {
+            self.fail("not read", &error);
+        }
+    }
+
     /// Reads the state afresh and publishes it.
     fn load(&mut self) -> Result<(), StoreError> {
-        let loaded = self.store.load()?;
-        report_ignored(&loaded);
-        let builtin = Arc::clone(self.cell.read().builtin_groups());
-        let snapshot = Snapshot::from_records(loaded.revision, loaded.records, builtin);
-        self.cell.publish(Arc::new(snapshot));
+        let Loaded { revision, records, ignored, as_of } = self.store.load()?;
+        let before = self.published.cell.get();
+        let builtin = Arc::clone(before.builtin_groups());
+        let mut snapshot = Snapshot::from_records(revision, records, builtin);
+        snapshot.keep_logins(&before);
+        self.published.cell.publish(Arc::new(snapshot));
+        if let Some(as_of) = as_of {
+            self.published.freshness.confirm(as_of);
+        }
+        self.ignored.report(ignored);
         Ok(())
     }
 
@@ -148,9 +256,9 @@ impl Worker {
     fn fail(&mut self, outcome: &'static str, error: &StoreError) {
         tracing::error!(
             store = %self.store.describe(), outcome, %error,
-            "a commit failed; the service is read-only until the store has been reopened"
+            "the store failed; the service is read-only until it has been reopened"
         );
-        self.writable.store(false, Ordering::Release);
+        self.published.writable.store(false, Ordering::Release);
         self.recovery = Some(Recovery { next: Instant::now(), pause: FIRST_PAUSE });
     }
 
@@ -163,10 +271,10 @@ impl Worker {
         match self.store.reopen().and_then(|()| self.load()) {
             Ok(()) => {
                 self.recovery = None;
-                self.writable.store(true, Ordering::Release);
+                self.published.writable.store(true, Ordering::Release);
                 tracing::info!(
                     store = %self.store.describe(),
-                    revision = %self.cell.read().revision(),
+                    revision = %self.published.cell.read().revision(),
                     "the store has been reopened; changes are accepted again"
                 );
             }
@@ -180,16 +288,23 @@ impl Worker {
             }
         }
     }
-}
 
-/// Names what a store holds and this version does not understand, once.
-pub(super) fn report_ignored(loaded: &Loaded) {
-    if !loaded.ignored.is_empty() {
-        let first: Vec<&String> = loaded.ignored.iter().take(5).collect();
-        tracing::warn!(
-            count = loaded.ignored.len(),
-            ?first,
-            "records that this version does not understand are kept and decide nothing"
-        );
+    /// Tells when the state has become too old to decide on, and when it is young again.
+    fn note_age(&mut self) {
+        let freshness = &self.published.freshness;
+        let is_stale = freshness.is_stale();
+        if is_stale == self.is_stale {
+            return;
+        }
+        self.is_stale = is_stale;
+        let (store, age) = (self.store.describe(), freshness.age().unwrap_or_default());
+        if is_stale {
+            tracing::error!(
+                %store, ?age, max = ?freshness.max(),
+                "the state is older than it may be; every request is refused until it is confirmed"
+            );
+        } else {
+            tracing::info!(%store, ?age, "the state is confirmed; requests are answered again");
+        }
     }
 }

@@ -5,24 +5,38 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms each room may use, beside itself. `grpc::codec` is one door of the room `grpc`.
-const DOORS: [(&str, &[&str]); 19] = [
+const DOORS: [(&str, &[&str]); 20] = [
     ("model", &[]),
     ("clock", &[]),
+    ("freshness", &["clock"]),
     ("log", &[]),
     ("snapshot", &["model"]),
     ("policy", &["model", "snapshot"]),
-    ("store", &["model", "proto"]),
+    ("store", &["model", "proto", "clock"]),
     ("credential", &["model", "snapshot", "clock"]),
-    ("writer", &["model", "snapshot", "store", "clock"]),
+    ("writer", &["model", "snapshot", "store", "clock", "freshness"]),
     ("admin", &["model", "snapshot", "writer", "credential", "log"]),
-    ("authorizer", &["model", "snapshot", "policy", "writer", "credential", "clock"]),
+    ("authorizer", &["model", "snapshot", "policy", "writer", "credential", "clock", "freshness"]),
     // `admin`: the table of errors gives each AdminError its code, for both APIs.
     ("api", &["model", "proto", "policy", "admin", "credential", "authorizer", "writer", "log"]),
     ("grpc", &["admin", "api", "credential", "proto", "clock", "model"]),
     ("rest", &["admin", "api", "credential", "layer", "policy", "model"]),
     ("layer", &["authorizer", "credential", "api", "proto", "policy", "clock", "model", "log"]),
     ("config", &["model"]),
-    ("deployment", &["admin", "authorizer", "config", "credential", "policy", "store", "writer"]),
+    (
+        "deployment",
+        &[
+            "admin",
+            "authorizer",
+            "clock",
+            "config",
+            "credential",
+            "freshness",
+            "policy",
+            "store",
+            "writer",
+        ],
+    ),
     ("telemetry", &["config"]),
     // The generated services name the codec that refuses what cannot be decoded.
     ("proto", &["grpc"]),
@@ -31,6 +45,7 @@ const DOORS: [(&str, &[&str]); 19] = [
         &[
             "model",
             "clock",
+            "freshness",
             "snapshot",
             "policy",
             "store",

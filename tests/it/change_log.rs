@@ -8,9 +8,9 @@ use milvus_rbac::admin::{AdminError, Membership};
 use milvus_rbac::config::Compat;
 use milvus_rbac::credential::{Caller, Peer};
 use milvus_rbac::deployment::Deployment;
-use milvus_rbac::model::{Change, Revision};
+use milvus_rbac::model::Revision;
 use milvus_rbac::proto::milvus as pb;
-use milvus_rbac::store::{Commit, Loaded, MemoryStore, Store, StoreError};
+use milvus_rbac::store::{Commit, MemoryStore, Scanned, Store, StoreError, Writes};
 use milvus_rbac::writer::WriteError;
 use tonic::Code;
 
@@ -36,12 +36,12 @@ impl Store for Doubtful {
         "doubtful:".to_owned()
     }
 
-    fn load(&mut self) -> Result<Loaded, StoreError> {
-        self.0.load()
+    fn scan(&mut self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError> {
+        self.0.scan(visit)
     }
 
-    fn commit(&mut self, base: Revision, changes: &[Change]) -> Commit {
-        match self.0.commit(base, changes) {
+    fn write(&mut self, base: Revision, writes: Writes) -> Commit {
+        match self.0.write(base, writes) {
             Commit::Committed(_) => Commit::Unknown(StoreError::NotOpen),
             other => other,
         }

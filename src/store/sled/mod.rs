@@ -26,9 +26,8 @@ use std::sync::Arc;
 
 use self::durable::DataSync;
 use self::opened::{Failure, Opened};
-use super::batch::Batch;
-use super::{Commit, Loaded, Store, StoreError};
-use crate::model::{Change, Revision};
+use super::{Commit, Scanned, Store, StoreError, Writes};
+use crate::model::Revision;
 
 /// How a directory is opened.
 #[derive(Debug, Clone, Default)]
@@ -117,28 +116,27 @@ impl Store for SledStore {
         format!("sled:{}", self.path.display())
     }
 
-    fn load(&mut self) -> Result<Loaded, StoreError> {
+    fn scan(&mut self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError> {
         let State::Open(opened) = &self.state else { return Err(StoreError::NotOpen) };
-        let loaded = opened.load(&self.path);
-        if loaded.is_err() {
+        let scanned = opened.scan(&self.path, visit);
+        if scanned.is_err() {
             self.fail();
         }
-        loaded
+        scanned.map(|revision| Scanned { revision, as_of: None })
     }
 
-    fn commit(&mut self, base: Revision, changes: &[Change]) -> Commit {
+    fn write(&mut self, base: Revision, writes: Writes) -> Commit {
         let State::Open(opened) = &mut self.state else {
             return Commit::Refused(StoreError::NotOpen);
         };
         if base != opened.revision() {
             return Commit::Conflict;
         }
-        let batch = match Batch::new(base, changes) {
-            Ok(batch) => batch,
-            Err(error) => return Commit::Refused(error),
+        let Some(revision) = base.next() else {
+            return Commit::Refused(StoreError::RevisionsExhausted);
         };
-        match opened.commit(batch, &self.path, &*self.sync) {
-            Ok(revision) => Commit::Committed(revision),
+        match opened.write(revision, writes, &self.path, &*self.sync) {
+            Ok(()) => Commit::Committed(revision),
             Err(Failure::NothingWritten(error)) => {
                 self.fail();
                 Commit::Refused(error)

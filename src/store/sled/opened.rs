@@ -11,8 +11,7 @@ use super::mark::MarkFile;
 use super::meta::{self, Meta};
 use super::{StoreError, attempt};
 use crate::model::Revision;
-use crate::store::Loaded;
-use crate::store::batch::{Batch, add_pair};
+use crate::store::Writes;
 
 /// Everything that an open store holds on to. The order counts: sled goes first, the lock last.
 pub(super) struct Opened {
@@ -40,10 +39,12 @@ impl Opened {
         self.meta.revision
     }
 
-    /// Reads everything, and holds it against the digest.
-    pub(super) fn load(&self, path: &Path) -> Result<Loaded, StoreError> {
-        let mut loaded =
-            Loaded { revision: self.meta.revision, records: Vec::new(), ignored: Vec::new() };
+    /// Shows everything but our own keys, and holds it against the digest.
+    pub(super) fn scan(
+        &self,
+        path: &Path,
+        visit: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<Revision, StoreError> {
         let mut digest = meta::Digest::default();
         attempt("read", path, || {
             for pair in self.db.iter() {
@@ -52,7 +53,7 @@ impl Opened {
                     continue;
                 }
                 digest.toggle(&key, &value);
-                add_pair(&mut loaded, &key, &value);
+                visit(&key, &value);
             }
             sled::Result::Ok(())
         })?;
@@ -62,30 +63,37 @@ impl Opened {
                 detail: "its records do not match their digest".to_owned(),
             });
         }
-        Ok(loaded)
-    }
-
-    /// Writes a batch and makes it durable.
-    pub(super) fn commit(
-        &mut self,
-        batch: Batch,
-        path: &Path,
-        sync: &dyn SyncFile,
-    ) -> Result<Revision, Failure> {
-        let (writes, meta) = self.prepare(batch, path).map_err(Failure::NothingWritten)?;
-        // sled may have put a part of it into its log before it noticed a failure.
-        attempt("write to", path, || self.db.apply_batch(writes)).map_err(Failure::Unknown)?;
-        self.make_durable(path, sync).map_err(Failure::Unknown)?;
-        self.meta = meta;
-        self.mark.write(&self.meta);
         Ok(self.meta.revision)
     }
 
+    /// Makes the writes that lead to a revision durable.
+    pub(super) fn write(
+        &mut self,
+        revision: Revision,
+        writes: Writes,
+        path: &Path,
+        sync: &dyn SyncFile,
+    ) -> Result<(), Failure> {
+        let (batch, meta) =
+            self.prepare(revision, writes, path).map_err(Failure::NothingWritten)?;
+        // sled may have put a part of it into its log before it noticed a failure.
+        attempt("write to", path, || self.db.apply_batch(batch)).map_err(Failure::Unknown)?;
+        self.make_durable(path, sync).map_err(Failure::Unknown)?;
+        self.meta = meta;
+        self.mark.write(&self.meta);
+        Ok(())
+    }
+
     /// The batch for sled, with our own keys, and what they say. Costs what the batch touches.
-    fn prepare(&self, batch: Batch, path: &Path) -> Result<(sled::Batch, Meta), StoreError> {
-        let mut meta = Meta { revision: batch.revision, digest: self.meta.digest };
-        let mut writes = sled::Batch::default();
-        for (key, value) in batch.writes {
+    fn prepare(
+        &self,
+        revision: Revision,
+        writes: Writes,
+        path: &Path,
+    ) -> Result<(sled::Batch, Meta), StoreError> {
+        let mut meta = Meta { revision, digest: self.meta.digest };
+        let mut batch = sled::Batch::default();
+        for (key, value) in writes.0 {
             let old = attempt("read", path, || self.db.get(&key))?;
             if let Some(old) = &old {
                 meta.digest.toggle(&key, old);
@@ -93,14 +101,14 @@ impl Opened {
             match value {
                 Some(value) => {
                     meta.digest.toggle(&key, &value);
-                    writes.insert(key, value);
+                    batch.insert(key, value);
                 }
-                None if old.is_some() => writes.remove(key),
+                None if old.is_some() => batch.remove(key),
                 None => {}
             }
         }
-        meta.write(&mut writes);
-        Ok((writes, meta))
+        meta.write(&mut batch);
+        Ok((batch, meta))
     }
 
     /// Brings what sled has in memory to its file, and the file to the disk. sled's own flush ends
