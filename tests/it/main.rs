@@ -19,6 +19,7 @@ mod decide_properties;
 mod decisions;
 mod decisions_served;
 mod durability;
+mod etcd;
 mod exposure;
 mod fuzz_corpus;
 mod grants;

@@ -8,12 +8,12 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Ended, Grpc, Process, ROOT, binary, run, serve};
+use crate::support::{Ended, Grpc, Process, ROOT, binary, run, serve, serve_on};
 
 /// A command in memory on port 0 with these arguments.
 pub(crate) fn in_memory(arguments: &[&str]) -> Command {
-    let mut command = binary();
-    command.args(["serve", "--store", "memory:", "--listen", "127.0.0.1:0"]).args(arguments);
+    let mut command = serve_on("memory:");
+    command.args(arguments);
     command
 }
 

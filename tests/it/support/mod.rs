@@ -1,5 +1,6 @@
-//! A true server on a port of its own, and a client for each API.
+//! A true server on a port of its own, and a client for each API; below `etcd`, true clusters.
 
+pub(crate) mod etcd;
 mod grpc;
 mod log;
 mod process;
@@ -11,7 +12,7 @@ mod wire;
 
 pub(crate) use grpc::{Grpc, basic, encoded};
 pub(crate) use log::Log;
-pub(crate) use process::{Ended, Process, binary, run, serve};
+pub(crate) use process::{Ended, Process, binary, pause, resume, run, serve, serve_on};
 pub(crate) use rest::{Rest, RestAnswer};
 pub(crate) use server::{ROOT, TestServer, settings};
 pub(crate) use status::{failure, input_error, success};

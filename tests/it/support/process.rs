@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 /// Longest wait for a process to say or do something.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,12 +25,16 @@ pub(crate) fn binary() -> Command {
     command
 }
 
-/// `serve` on port 0 with sled in a directory, for more arguments to be added.
-pub(crate) fn serve(data: &Path) -> Command {
+/// `serve` on port 0 with a store, for more arguments to be added.
+pub(crate) fn serve_on(store: &str) -> Command {
     let mut command = binary();
-    command.arg("serve").arg("--store").arg(format!("sled:{}", data.display()));
-    command.args(["--listen", "127.0.0.1:0"]);
+    command.args(["serve", "--store", store, "--listen", "127.0.0.1:0"]);
     command
+}
+
+/// As [`serve_on`], with sled in a directory.
+pub(crate) fn serve(data: &Path) -> Command {
+    serve_on(&format!("sled:{}", data.display()))
 }
 
 /// A command that has ended.
@@ -52,6 +56,27 @@ pub(crate) fn run(mut command: Command, stdin: &str) -> Ended {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+fn id_of(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap()
+}
+
+fn send_signal(child: &Child, signal: Signal) {
+    kill_process(id_of(child), signal).unwrap();
+}
+
+/// Keeps a process from doing anything; its connections stay open. It has stopped when this
+/// returns.
+pub(crate) fn pause(child: &Child) {
+    send_signal(child, Signal::STOP);
+    let (_, status) = waitpid(Some(id_of(child)), WaitOptions::UNTRACED).unwrap().unwrap();
+    assert!(status.stopped(), "{status:?}");
+}
+
+/// Lets a paused process go on as if nothing had been.
+pub(crate) fn resume(child: &Child) {
+    send_signal(child, Signal::CONT);
 }
 
 /// A running server. Killed when dropped.
@@ -115,8 +140,15 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(id, signal).unwrap();
+        send_signal(&self.child, signal);
+    }
+
+    pub(crate) fn pause(&self) {
+        pause(&self.child);
+    }
+
+    pub(crate) fn resume(&self) {
+        resume(&self.child);
     }
 
     /// What it has written to standard output since the ready line, up to its end.

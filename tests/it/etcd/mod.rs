@@ -1,0 +1,7 @@
+//! The store of a fleet, and the fleet itself, on true etcd clusters.
+//!
+//! A plain `cargo test` needs nothing but Rust, so what needs etcd is ignored there, and `tests/run`
+//! runs every ignored test of this module. A longer run of one is therefore asked for by the
+//! environment, as in `kill.rs`, and is no test of its own.
+
+mod support;
