@@ -13,6 +13,7 @@ mod bad_input;
 mod change_log;
 mod concurrency;
 mod config;
+mod config_etcd;
 mod coverage;
 mod decide_conditions;
 mod decide_properties;
