@@ -139,9 +139,10 @@ impl Worker {
         for _ in 0..MAX_CONFLICTS {
             let base = batch.state.revision();
             let changes = &batch.changes;
-            let commit = match changes.is_empty() {
-                true => self.store.confirm(base),
-                false => self.store.commit(base, changes),
+            let commit = if changes.is_empty() {
+                self.store.confirm(base)
+            } else {
+                self.store.commit(base, changes)
             };
             match commit {
                 Commit::Committed(revision) if changes.is_empty() => return Ok(revision),
