@@ -42,6 +42,7 @@ mod secrets;
 mod server_info;
 mod signals;
 mod sled_faults;
+mod staleness;
 mod store_contract;
 mod streams;
 mod support;
