@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
 use super::front::Front;
+use super::health::Health;
 use super::rpcs::Rpcs;
 use super::{Limits, bind_all, run};
 use crate::admin::BootstrapError;
@@ -77,6 +78,7 @@ impl StartError {
 pub struct Server {
     deployment: Deployment,
     front: Front,
+    health: Health,
     listeners: Vec<TcpListener>,
     limits: Limits,
     compat: Compat,
@@ -146,7 +148,7 @@ impl Server {
             check_first_password(settings)?;
         }
         let deployment = open(settings).await?;
-        match Self::assemble(settings, deployment.clone()).await {
+        match Self::with_deployment(settings, deployment.clone()).await {
             Ok(server) => Ok(server),
             Err(error) => {
                 // The directory is free again before anybody hears of the failure.
@@ -158,7 +160,15 @@ impl Server {
         }
     }
 
-    async fn assemble(settings: &Settings, deployment: Deployment) -> Result<Self, StartError> {
+    /// Serves a deployment that is open already, such as one on a store of the program's own:
+    /// creates what must be there, and binds the addresses. It stays open if that fails.
+    ///
+    /// # Errors
+    /// Why the server cannot start; nothing is listened on then.
+    pub async fn with_deployment(
+        settings: &Settings,
+        deployment: Deployment,
+    ) -> Result<Self, StartError> {
         prepare(settings, &deployment).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let max_message_bytes = settings.transport.max_request_bytes;
@@ -167,7 +177,9 @@ impl Server {
         let guard = Guard::new(deployment.authorizer().clone(), limits);
         let admin = deployment.admin().clone();
         let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock));
-        let rpcs = Rpcs::new(rpcs, max_message_bytes.max(max_large_message_bytes)).await?;
+        let (health, health_rpcs) = Health::new().await;
+        let max_any_bytes = max_message_bytes.max(max_large_message_bytes);
+        let rpcs = Rpcs::new(rpcs, health_rpcs, max_any_bytes)?;
         let rest = RestSettings {
             browsers: match &settings.browsers {
                 Browsers::Only(origins) => rest::Browsers::Only(origins.clone()),
@@ -181,6 +193,7 @@ impl Server {
         Ok(Self {
             deployment,
             front,
+            health,
             listeners,
             limits: connection_limits(settings),
             compat: settings.compat,
@@ -224,8 +237,11 @@ impl Server {
     /// # Errors
     /// The store could not be closed; nothing acknowledged depends on that.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
-        run(self.listeners, self.front, self.limits, shutdown).await;
-        let deployment = self.deployment;
+        let Self { deployment, front, health, listeners, limits, .. } = self;
+        tokio::select! {
+            () = run(listeners, front, limits, shutdown) => {}
+            never = health.follow(deployment.admin().writer().freshness()) => match never {},
+        }
         // Closing waits for the writer's thread.
         tokio::task::spawn_blocking(move || deployment.close()).await.unwrap_or(Ok(()))
     }

@@ -44,6 +44,7 @@ mod secrets;
 mod server_info;
 mod signals;
 mod sled_faults;
+mod staleness;
 mod store_contract;
 mod streams;
 mod support;
