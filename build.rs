@@ -33,6 +33,7 @@ fn main() -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let served = compile_messages(&out)?;
+    compile_store()?;
     let privileges = compile_privileges(&out)?;
     compile_requirements(&out, &served, &privileges)
 }
@@ -63,6 +64,24 @@ fn compile_messages(out: &Path) -> Result<BTreeSet<String>> {
         ])
         .compile_fds(descriptors)?;
     Ok(served)
+}
+
+/// Generates the client of etcd and what we keep there besides Milvus's records. The descriptors
+/// are not kept: nobody asks us for them.
+fn compile_store() -> Result<()> {
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .build_server(false)
+        // They hold passwords, tokens and hashes; proto.rs gives them a Debug that shows none.
+        .skip_debug([
+            "mvccpb.KeyValue",
+            "etcdserverpb.PutRequest",
+            "etcdserverpb.AuthenticateRequest",
+            "etcdserverpb.AuthenticateResponse",
+            "milvus_rbac.journal.Write",
+        ])
+        .compile_fds(protox::compile(["etcd_rpc.proto", "journal.proto"], ["proto"])?)?;
+    Ok(())
 }
 
 /// Turns the rows of the requirement file into a static table, sorted by path.

@@ -1,7 +1,8 @@
 //! Joins the state, the verifier and the decision: says who is calling and what they may.
 //!
 //! This is what an embedder holds. [`Authorizer::authenticate`] waits only for a login that was
-//! not seen before; [`Authorizer::check`] never waits.
+//! not seen before; [`Authorizer::check`] never waits. Both refuse while the state is older than
+//! it may be.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::credential::{
     Authenticated, Caller, CredentialError, HeaderError, Login, Peer, RaiseCost, Verifier,
 };
+use crate::freshness::Freshness;
 use crate::model::{Change, Record, Revision};
 use crate::policy::{Claims, Decision, Denial, Need, Request, Requirement, Rules, decide};
 use crate::snapshot::{Snapshot, SnapshotCell};
@@ -25,14 +27,15 @@ struct Inner {
     snapshots: Arc<SnapshotCell>,
     verifier: Arc<Verifier>,
     writer: Writer,
+    freshness: Arc<Freshness>,
     rules: Rules,
     /// Ends what goes on in the background.
     ending: CancellationToken,
 }
 
 impl Authorizer {
-    /// An authorizer on this state, with this verifier and these rules. The writer is used for one
-    /// thing: to raise the cost of an old hash after a login.
+    /// An authorizer on this state, with this verifier and these rules. The writer says how old
+    /// the state is, and raises the cost of an old hash after a login.
     #[must_use]
     pub fn new(
         snapshots: Arc<SnapshotCell>,
@@ -40,8 +43,8 @@ impl Authorizer {
         writer: Writer,
         rules: Rules,
     ) -> Self {
-        let ending = CancellationToken::new();
-        Self(Arc::new(Inner { snapshots, verifier, writer, rules, ending }))
+        let (freshness, ending) = (Arc::clone(writer.freshness()), CancellationToken::new());
+        Self(Arc::new(Inner { snapshots, verifier, writer, freshness, rules, ending }))
     }
 
     /// Ends what logins have set going in the background. Logins themselves go on.
@@ -59,18 +62,23 @@ impl Authorizer {
     /// Who is calling. When authorization is switched off, nobody in particular is.
     ///
     /// # Errors
-    /// The login is missing, cannot be read or is wrong, or it could not be checked.
+    /// The login is missing, cannot be read or is wrong, or it could not be checked. While the
+    /// state is too old, [`CredentialError::Stale`] whatever the login, and at once.
     pub async fn authenticate(
         &self,
         login: Result<Login, HeaderError>,
         peer: Peer,
     ) -> Result<Caller, CredentialError> {
+        // INVARIANT: the age is asked before the state is read, so what is read is no older.
+        self.check_age()?;
         if !self.0.rules.enforced {
             return Ok(Caller::unauthenticated(peer));
         }
         let login = login?;
-        let Authenticated { caller, raise } =
-            self.0.verifier.authenticate(&self.0.snapshots, &login, peer).await?;
+        let checked = self.0.verifier.authenticate(&self.0.snapshots, &login, peer).await;
+        // The check may have waited for long.
+        self.check_age()?;
+        let Authenticated { caller, raise } = checked?;
         // Best effort, and never in the way of the login: without a runtime it is left out.
         if let Some(raise) = raise
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
@@ -95,7 +103,17 @@ impl Authorizer {
         self.0.snapshots.revisions()
     }
 
-    /// Whether the caller may. Neither waits nor allocates.
+    /// Waits until the state is too old to decide on; for ever if nobody else can change it.
+    pub async fn becomes_stale(&self) {
+        self.0.freshness.becomes_stale().await;
+    }
+
+    fn check_age(&self) -> Result<(), CredentialError> {
+        if self.0.freshness.is_stale() { Err(CredentialError::Stale) } else { Ok(()) }
+    }
+
+    /// Whether the caller may. Neither waits nor allocates. While the state is too old nobody may
+    /// anything but what is answered without a login.
     pub fn check(
         &self,
         caller: Option<&Caller>,
@@ -104,6 +122,10 @@ impl Authorizer {
         objects: &[String],
         claims: Claims<'_>,
     ) -> Decision {
+        // INVARIANT: the age is asked before the state is read, so what is read is no older.
+        if self.0.freshness.is_stale() && !self.is_open(requirement) {
+            return Decision::Deny(Denial::Stale(requirement));
+        }
         let state = self.0.snapshots.read();
         let caller = caller.filter(|caller| caller.is_authenticated()).map(Caller::name);
         if self.0.rules.enforced && caller.is_some_and(|name| state.user(name).is_none()) {
@@ -149,5 +171,116 @@ async fn raise_cost(inner: &Inner, raise: RaiseCost, peer: Peer) {
             tracing::debug!(%error, "a hash of low cost stays for now");
         }
         Err(SubmitError::Refused(never)) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::{Clock as _, ManualClock};
+    use crate::credential::{Password, VerifierOptions};
+    use crate::model::{Credential, UserName};
+    use crate::policy::find;
+    use crate::store::MemoryStore;
+
+    const RULES: Rules = Rules {
+        enforced: true,
+        open_polling: false,
+        root_needs_role: false,
+        open_health: true,
+        public_role: false,
+        ghost_roles: false,
+    };
+
+    /// An authorizer whose state is ten seconds old at most, with `root`, and its clock.
+    async fn authorizer(rules: Rules) -> (Authorizer, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::at(0));
+        let freshness = Arc::new(Freshness::new(clock.clone(), Duration::from_secs(10)));
+        freshness.confirm(clock.uptime());
+        let store = Box::new(MemoryStore::new());
+        let (writer, snapshots) = Writer::start(store, Arc::default(), freshness).unwrap();
+        let options = VerifierOptions { cost: 4, ..VerifierOptions::default() };
+        let verifier = Arc::new(Verifier::new(options).unwrap());
+        let password = Password::from(b"Milvus".to_vec());
+        let hash = verifier.hash(&password, Peer::LOCAL).await.unwrap();
+        let credential = Credential { hash, description: None, time_tick: 0 };
+        let root = Change::Put(Record::User(UserName::new("root").unwrap(), credential));
+        let plan = move |_: &Snapshot| Ok::<_, ()>(((), vec![root.clone()]));
+        writer.submit(plan).await.unwrap();
+        (Authorizer::new(snapshots, verifier, writer, rules), clock)
+    }
+
+    async fn log_in(authorizer: &Authorizer, password: &str) -> Result<Caller, CredentialError> {
+        let login = Login::new("root", password.as_bytes());
+        authorizer.authenticate(login, Peer::LOCAL).await
+    }
+
+    fn check(authorizer: &Authorizer, caller: Option<&Caller>, path: &str) -> Decision {
+        authorizer.check(caller, find(path).unwrap(), "default", &[], Claims::default())
+    }
+
+    const LIST: &str = "/milvus.proto.milvus.MilvusService/ListCredUsers";
+    const HEALTH: &str = "/grpc.health.v1.Health/Check";
+
+    #[tokio::test]
+    async fn while_the_state_is_too_old_nobody_is_known_and_nothing_allowed() {
+        let (authorizer, clock) = authorizer(RULES).await;
+        let root = log_in(&authorizer, "Milvus").await.unwrap();
+        clock.advance(10_000);
+        assert!(check(&authorizer, Some(&root), LIST).is_allowed());
+        assert!(log_in(&authorizer, "Milvus").await.is_ok());
+        clock.advance(1);
+        let bcrypts = authorizer.0.verifier.jobs_done();
+        for password in ["Milvus", "wrong"] {
+            assert_eq!(log_in(&authorizer, password).await.unwrap_err(), CredentialError::Stale);
+        }
+        let missing = authorizer.authenticate(Err(HeaderError::Missing), Peer::LOCAL).await;
+        assert_eq!(missing.unwrap_err(), CredentialError::Stale);
+        assert_eq!(authorizer.0.verifier.jobs_done(), bcrypts);
+        let Decision::Deny(Denial::Stale(row)) = check(&authorizer, Some(&root), LIST) else {
+            panic!("root may");
+        };
+        assert_eq!(row.path, LIST);
+
+        authorizer.0.freshness.confirm(clock.uptime());
+        assert!(check(&authorizer, Some(&root), LIST).is_allowed());
+        assert_eq!(log_in(&authorizer, "Milvus").await.unwrap().name(), "root");
+    }
+
+    #[tokio::test]
+    async fn a_login_that_is_checked_until_the_state_is_too_old_is_refused() {
+        let (authorizer, clock) = authorizer(RULES).await;
+        for password in ["Milvus", "wrong"] {
+            authorizer.0.freshness.confirm(clock.uptime());
+            let mut checked = Box::pin(log_in(&authorizer, password));
+            let begun = futures_util::poll!(&mut checked);
+            assert!(begun.is_pending(), "bcrypt takes its time");
+            clock.advance(10_001);
+            assert_eq!(checked.await.unwrap_err(), CredentialError::Stale);
+        }
+    }
+
+    #[tokio::test]
+    async fn health_is_told_without_a_login_whatever_the_age_of_the_state() {
+        let (open, clock) = authorizer(RULES).await;
+        clock.advance(3_600_000);
+        assert!(check(&open, None, HEALTH).is_allowed());
+        let (closed, clock) = authorizer(Rules { open_health: false, ..RULES }).await;
+        let root = log_in(&closed, "Milvus").await.unwrap();
+        assert!(check(&closed, Some(&root), HEALTH).is_allowed());
+        clock.advance(3_600_000);
+        assert!(matches!(check(&closed, Some(&root), HEALTH), Decision::Deny(Denial::Stale(_))));
+    }
+
+    #[tokio::test]
+    async fn a_state_that_is_too_old_is_refused_also_when_nothing_is_checked() {
+        let (authorizer, clock) = authorizer(Rules { enforced: false, ..RULES }).await;
+        assert!(log_in(&authorizer, "wrong").await.is_ok());
+        assert!(check(&authorizer, None, LIST).is_allowed());
+        clock.advance(10_001);
+        assert_eq!(log_in(&authorizer, "wrong").await.unwrap_err(), CredentialError::Stale);
+        assert!(matches!(check(&authorizer, None, LIST), Decision::Deny(Denial::Stale(_))));
     }
 }

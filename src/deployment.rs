@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use crate::admin::{Admin, AdminRules};
 use crate::authorizer::Authorizer;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Compat, Settings};
 use crate::credential::{self, LongPasswords, Verifier, VerifierOptions};
 use crate::freshness::Freshness;
@@ -55,8 +55,21 @@ impl Deployment {
     /// # Errors
     /// The store cannot be read, or threads and random numbers are not to be had.
     pub fn open(store: Box<dyn Store>, settings: &Settings) -> Result<Self, OpenError> {
+        Self::with_clock(store, settings, Arc::new(SystemClock))
+    }
+
+    /// The same, with the age of the state told by a clock that tests can set. It has to be the
+    /// clock of the store.
+    ///
+    /// # Errors
+    /// As for [`Deployment::open`].
+    pub fn with_clock(
+        store: Box<dyn Store>,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenError> {
         let verifier = Arc::new(Verifier::new(verifier_options(settings))?);
-        let freshness = Freshness::new(Arc::new(SystemClock), settings.transport.max_staleness);
+        let freshness = Freshness::new(clock, settings.transport.max_staleness);
         let (writer, snapshots) = Writer::start(
             store,
             Arc::new(settings.privilege_lists.groups.clone()),

@@ -6,14 +6,27 @@
 //! machine suspended: who wakes up late has an old state, and must know. Who makes sure that the
 //! state is young again is the store; who refuses when it is not, the authorizer.
 
+use std::future::{Future as _, pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock, Uptime};
 
 /// Stands for a state that nobody else can change, which never becomes old.
 const ALWAYS: u64 = u64::MAX;
+
+/// What is left to a state as old as it may be: it is too old only once it is older.
+const LAST: Duration = Duration::from_millis(1);
+
+/// Longest time after which a state that is not too old is looked at again. The timers that wait
+/// do not count the time in which the machine is suspended; the age does.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a state that is too old is looked at again.
+const STALE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The age of the state, and the most that it may be. Read by every decision, without a lock.
 #[derive(Debug)]
@@ -69,10 +82,51 @@ impl Freshness {
     pub fn max(&self) -> Duration {
         self.max
     }
+
+    /// After how long nothing may be decided on the state any more, unless it is confirmed before
+    /// then: zero if that is so already, `None` if it never will be.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        let rest = self.max.checked_sub(self.age()?);
+        Some(rest.map_or(Duration::ZERO, |rest| rest.saturating_add(LAST)))
+    }
+
+    /// Waits until nothing may be decided on the state. Each time that this is polled the age is
+    /// compared, so nothing that is polled after it rests on a state that is too old. Takes no
+    /// timer where nobody else can change the state.
+    pub async fn becomes_stale(&self) {
+        let mut timer = pin!(self.run_out());
+        poll_fn(
+            |context| {
+                if self.is_stale() { Poll::Ready(()) } else { timer.as_mut().poll(context) }
+            },
+        )
+        .await;
+    }
+
+    /// Waits until the state may be decided on again.
+    pub async fn becomes_fresh(&self) {
+        while self.is_stale() {
+            tokio::time::sleep(STALE_PAUSE).await;
+        }
+    }
+
+    /// Sleeps for as long as there is time left.
+    async fn run_out(&self) {
+        while let Some(rest) = self.time_left() {
+            if rest.is_zero() {
+                return;
+            }
+            tokio::time::sleep(rest.min(MAX_PAUSE)).await;
+        }
+        pending().await
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::clock::ManualClock;
 
@@ -93,6 +147,50 @@ mod tests {
         assert!(freshness.is_stale());
         freshness.confirm(clock.uptime());
         assert!(!freshness.is_stale());
+    }
+
+    #[test]
+    fn the_time_that_is_left_ends_once_the_state_is_stale() {
+        let clock = Arc::new(ManualClock::at(0));
+        let freshness = Freshness::new(clock.clone(), seconds(10));
+        assert_eq!(freshness.time_left(), None);
+        freshness.confirm(clock.uptime());
+        for (advance, left) in [(0, 10_001), (9_000, 1_001), (1_000, 1), (1, 0), (5_000, 0)] {
+            clock.advance(advance);
+            assert_eq!(freshness.time_left(), Some(Duration::from_millis(left)));
+            assert_eq!(freshness.is_stale(), left == 0);
+        }
+        let endless = Freshness::new(clock.clone(), Duration::MAX);
+        endless.confirm(clock.uptime());
+        assert_eq!(endless.time_left(), Some(Duration::MAX));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_hears_of_each_turn() {
+        let clock = Arc::new(ManualClock::at(0));
+        let freshness = Freshness::new(clock.clone(), seconds(10));
+        let hour = seconds(3600);
+        assert!(tokio::time::timeout(hour, freshness.becomes_stale()).await.is_err());
+        freshness.becomes_fresh().await;
+        freshness.confirm(clock.uptime());
+        assert!(tokio::time::timeout(hour, freshness.becomes_stale()).await.is_err());
+
+        let mut stale = pin!(freshness.becomes_stale());
+        assert!((&mut stale).now_or_never().is_none());
+        clock.advance(10_001);
+        assert!((&mut stale).now_or_never().is_some(), "looked at also before the timer");
+        tokio::time::timeout(hour, freshness.becomes_stale()).await.unwrap();
+        assert!(tokio::time::timeout(hour, freshness.becomes_fresh()).await.is_err());
+        freshness.confirm(clock.uptime());
+        tokio::time::timeout(hour, freshness.becomes_fresh()).await.unwrap();
+    }
+
+    #[test]
+    fn a_state_that_nobody_else_changes_is_waited_for_without_a_timer() {
+        // There is no runtime here to give one.
+        let freshness = Freshness::default();
+        assert!(freshness.becomes_stale().now_or_never().is_none());
+        assert!(freshness.becomes_fresh().now_or_never().is_some());
     }
 
     #[test]

@@ -46,6 +46,11 @@ use crate::writer::{Plan, SubmitError, Writer};
 use trace::Trace;
 
 /// The operations on one deployment. Cloning shares it.
+///
+/// What only reads, such as [`Admin::list_users`], answers from the state that is published here.
+/// Where several processes share a store it may be behind the newest one: [`Writer::freshness`]
+/// tells by how much, and nothing is refused here for that. What changes anything is checked on
+/// the newest state.
 #[derive(Debug, Clone)]
 pub struct Admin {
     writer: Writer,

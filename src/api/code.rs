@@ -8,6 +8,7 @@ use tonic::Code;
 
 use crate::admin::{AdminError, GrantError, GroupError};
 use crate::credential::CredentialError;
+use crate::policy::Denial;
 use crate::proto::common::ErrorCode;
 use crate::writer::WriteError;
 
@@ -117,15 +118,16 @@ mod number {
 const BUSY: Transport =
     Transport { grpc: Code::ResourceExhausted, http: 429, code: number::RATE_LIMIT };
 
-/// The server is shutting down; nothing was written.
-const CLOSING: Transport =
+/// Nothing can be said or done at the moment: the server is shutting down, its state is too old,
+/// or it has failed. Nothing was written.
+const UNAVAILABLE: Transport =
     Transport { grpc: Code::Unavailable, http: 503, code: number::UNAVAILABLE };
 
 /// What an operation's error becomes.
 #[must_use]
 pub fn refusal(operation: Operation, error: &AdminError) -> Refusal {
     use number::{DATABASE_NOT_FOUND, INTERNAL, NOT_AUTHENTICATED, NOT_PERMITTED, PARAMETER};
-    use number::{QUOTA, UNAVAILABLE, UNEXPECTED};
+    use number::{QUOTA, UNEXPECTED};
 
     let illegal = ErrorCode::IllegalArgument;
     let unexpected = ErrorCode::UnexpectedError;
@@ -173,14 +175,14 @@ pub fn refusal(operation: Operation, error: &AdminError) -> Refusal {
         }
         AdminError::Write(
             WriteError::ReadOnly | WriteError::Refused | WriteError::Unknown | WriteError::Closed,
-        ) => (UNAVAILABLE, unexpected, false),
+        ) => (number::UNAVAILABLE, unexpected, false),
         AdminError::Busy => (number::RATE_LIMIT, ErrorCode::RateLimit, false),
         AdminError::CallerGone => (number::REST_NOT_AUTHENTICATED, unexpected, false),
     };
     let transport = match error {
         AdminError::Busy => Some(BUSY),
         AdminError::CallerGone => Some(credential_transport(CredentialError::NoHeader)),
-        AdminError::Write(WriteError::Closed) => Some(CLOSING),
+        AdminError::Write(WriteError::Closed) => Some(UNAVAILABLE),
         _ => None,
     };
     Refusal {
@@ -254,8 +256,22 @@ pub fn credential_transport(error: CredentialError) -> Transport {
             code: number::REST_NOT_AUTHENTICATED,
         },
         CredentialError::Busy => BUSY,
-        CredentialError::Failed { .. } => {
-            Transport { grpc: Code::Unavailable, http: 503, code: number::UNAVAILABLE }
+        CredentialError::Stale | CredentialError::Failed { .. } => UNAVAILABLE,
+    }
+}
+
+/// What a denial becomes.
+#[must_use]
+pub fn denial_transport(denial: &Denial) -> Transport {
+    match denial {
+        Denial::Privilege { .. }
+        | Denial::RootOnly(_)
+        | Denial::Refused(_)
+        | Denial::Principal(_)
+        | Denial::Replicated(_)
+        | Denial::NoCaller(_) => {
+            Transport { grpc: Code::PermissionDenied, http: 403, code: number::UNEXPECTED }
         }
+        Denial::Stale(_) => UNAVAILABLE,
     }
 }

@@ -1,5 +1,6 @@
 //! What a client reads when it may not.
 
+use crate::credential::CredentialError;
 use crate::log::clip;
 use crate::policy::Denial;
 
@@ -35,5 +36,7 @@ pub fn denial_text(denial: &Denial, caller: &str, database: &str) -> String {
         Denial::NoCaller(requirement) => {
             format!("{}: permission deny without authentication", requirement.method)
         }
+        // It comes before all that the request says, so it reads as for a login.
+        Denial::Stale(_) => CredentialError::Stale.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! `reset-password`: for the operator who has the data directory and nobody's password.
+//! `reset-password`: for the operator who has the store in hand and nobody's password.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 
@@ -21,22 +21,38 @@ pub(super) fn run(flags: &ResetPasswordFlags) -> Result<(), Failure> {
     let loaded = configuration(&Flags::from(&flags.store))?;
     let settings = &loaded.settings;
     telemetry::init(settings.log_format).map_err(Failure::configuration)?;
-    let StoreSetting::Sled(path) = &settings.store else {
-        return Err(Failure::configuration(anyhow::anyhow!(
-            "`{}` keeps nothing between runs, so there is no password in it to reset; name the \
-             data directory with --store sled:PATH",
-            settings.store
-        )));
-    };
-    // Opening would create it, and a typing mistake would look like success.
-    if !path.join("db").is_file() {
-        return Err(anyhow::anyhow!("{} is no data directory", path.display()).into());
+    match &settings.store {
+        StoreSetting::Memory => {
+            return Err(Failure::configuration(anyhow::anyhow!(
+                "`memory:` keeps nothing between runs, so there is no password in it to reset; \
+                 name the store with --store sled:PATH or --store etcd://host:port/rootPath"
+            )));
+        }
+        // Opening would create it, and a typing mistake would look like success.
+        StoreSetting::Sled(path) if !path.join("db").is_file() => {
+            return Err(anyhow::anyhow!("{} is no data directory", path.display()).into());
+        }
+        // Whether anything is there is seen once it is open.
+        StoreSetting::Sled(_) | StoreSetting::Etcd { .. } => {}
     }
     // Opened before the question, so that nobody types a password for nothing.
     let deployment = Deployment::open(open_store(settings)?, settings)?;
-    let outcome = reset(&deployment, &flags.user);
+    let outcome =
+        check_root(&deployment, &settings.store).and_then(|()| reset(&deployment, &flags.user));
     deployment.close()?;
     writeln!(std::io::stdout(), "the password of {} has been set", outcome?)?;
+    Ok(())
+}
+
+/// Under a mistyped root path there is nothing, and to make a root there would look like success.
+fn check_root(deployment: &Deployment, store: &StoreSetting) -> anyhow::Result<()> {
+    if let StoreSetting::Etcd { root, .. } = store {
+        ensure!(
+            deployment.admin().snapshots().get().users().len() > 0,
+            "there is nothing there: no user stands under the root path `{root}` of {store}; \
+             nothing was changed"
+        );
+    }
     Ok(())
 }
 

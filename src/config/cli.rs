@@ -19,13 +19,16 @@ Examples:
     MILVUS_RBAC_COMMON_SECURITY_DEFAULTROOTPASSWORD_FILE=/run/secrets/root \\
       milvus-rbac serve --store sled:/var/lib/milvus-rbac --listen 0.0.0.0:19530
 
+  One of a fleet that shares an etcd, where and how as milvus.yaml says:
+    milvus-rbac serve --config milvus.yaml --store etcd:// --listen 0.0.0.0:19530
+
   Take the place of a Milvus, with its settings and its limits:
     milvus-rbac serve --config milvus.yaml --compat milvus
 
   See what a configuration means before it is used:
     milvus-rbac config show --config milvus.yaml
 
-  Root's password is lost; stop the server, then:
+  Root's password is lost; with sled stop the server, with etcd just:
     milvus-rbac reset-password root --store sled:/var/lib/milvus-rbac
 
 Settings come from the defaults, the file, the environment and the flags; the later wins.
@@ -76,10 +79,12 @@ pub enum Command {
     /// Look at the configuration without using it
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Set a user's password in the data directory while the server is down
+    /// Set a user's password in the store, without the old one
     ///
-    /// Asks for the new password without showing it, or reads it from standard input if that is
-    /// not a terminal. Creates root if the store has lost it.
+    /// A data directory belongs to one process, so the server has to be down; a store in etcd is
+    /// changed with all servers running, and they follow at once. Asks for the new password
+    /// without showing it, or reads it from standard input if that is not a terminal. Creates
+    /// root if the store has lost it.
     ResetPassword(ResetPasswordFlags),
 }
 
@@ -98,14 +103,19 @@ pub struct StoreFlags {
     /// Read settings from this YAML file, such as a milvus.yaml [default: none]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Keep the state there: sled:PATH or memory: [default: sled:./milvus-rbac-data]
+    /// Keep the state there: sled:PATH, etcd://HOST:PORT,…/ROOT or memory: [default:
+    /// sled:./milvus-rbac-data]
+    ///
+    /// What an etcd address leaves out is taken from the settings: the hosts from
+    /// etcd.endpoints, the root path from etcd.rootPath and etcd.metaSubPath. User, password and
+    /// TLS are always set by etcd.auth and etcd.ssl.
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
     /// Take the defaults of the public documentation or of Milvus [default: documented]
     #[arg(long, value_name = "documented|milvus")]
     pub compat: Option<String>,
-    /// Open a store although it is older than what was acknowledged; rights that were revoked
-    /// since may be back
+    /// Open a data directory although it is older than what was acknowledged; rights that were
+    /// revoked since may be back
     #[arg(long)]
     pub accept_data_loss: bool,
 }

@@ -77,6 +77,18 @@ pub(super) const ALL: &[Key] = &[
     key("common.security.rootShouldBindRole", Plain),
     key("common.security.superUsers", Plain),
     key("common.security.tlsMode", Plain),
+    key("etcd.auth.enabled", Plain),
+    key("etcd.auth.password", Secret),
+    key("etcd.auth.userName", Plain),
+    key("etcd.endpoints", Plain),
+    key("etcd.metaSubPath", Plain),
+    key("etcd.requestTimeout", Plain),
+    key("etcd.rootPath", Plain),
+    key("etcd.ssl.enabled", Plain),
+    key("etcd.ssl.tlsCACert", Plain),
+    key("etcd.ssl.tlsCert", Plain),
+    key("etcd.ssl.tlsKey", Plain),
+    key("etcd.ssl.tlsMinVersion", Plain),
     key("proxy.enablePublicPrivilege", Plain),
     key("proxy.grpc.serverMaxRecvSize", Plain),
     key("proxy.grpc.serverMaxSendSize", Accepted),
@@ -162,7 +174,7 @@ pub(super) fn judge_unknown(name: &str) -> Unknown {
 
 /// The known key or section that is nearest to a lower-case name, if at most `slips` away.
 fn suggest(lower: &str, slips: usize) -> Option<&'static str> {
-    let sections = ["common.security", "rbac", "proxy", "common", "builtinRoles"];
+    let sections = ["common.security", "rbac", "proxy", "common", "builtinRoles", "etcd"];
     let nearest = ALL
         .iter()
         .map(|key| key.name)
@@ -249,13 +261,20 @@ mod tests {
             ("rbac.somethingElse", None),
             ("proxy.maxUserNumm", Some("proxy.maxUserNum")),
             ("common.securty", Some("common.security")),
+            ("etcd.auth.enable", Some("etcd.auth.enabled")),
         ] {
             assert_eq!(judge_unknown(name), Unknown::Mistake { meant }, "{name}");
         }
         for stock in [
             "proxy.maxFieldNum",
             "proxy.ip",
-            "etcd",
+            "etcd.log.level",
+            "etcd.log.path",
+            "etcd.use.embed",
+            "etcd.kvSubPath",
+            "etcd.data.dir",
+            "etcd.config.path",
+            "tikv.rootPath",
             "proxy.grpc.clientMaxRecvSize",
             "log",
             "grpc",
@@ -280,10 +299,10 @@ mod tests {
 
     #[test]
     fn sections_are_what_stands_above_a_key() {
-        for name in ["common", "Common.Security", "rbac", "proxy.http"] {
+        for name in ["common", "Common.Security", "rbac", "proxy.http", "etcd.ssl"] {
             assert!(is_section(name), "{name}");
         }
-        for name in ["", "commo", "common.security.superUsers", "etcd"] {
+        for name in ["", "commo", "common.security.superUsers", "etcd.log"] {
             assert!(!is_section(name), "{name}");
         }
     }

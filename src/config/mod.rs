@@ -9,6 +9,8 @@ mod browsers;
 pub mod cli;
 mod configured_roles;
 mod environment;
+mod etcd;
+mod etcd_address;
 mod file;
 mod key;
 mod limits;
@@ -28,6 +30,7 @@ mod words;
 pub use browsers::Browsers;
 pub(crate) use environment::log_filter;
 pub use environment::{Environment, FixedEnvironment, ProcessEnvironment};
+pub use etcd::{EtcdAuth, EtcdSettings, EtcdSsl};
 pub use file::IgnoredKey;
 pub use limits::LimitSettings;
 pub use names::NameSettings;
@@ -143,10 +146,13 @@ fn read_settings(reader: &mut Reader, flags: &Flags) -> Settings {
     reader.checked("proxy.resolveAliasForPrivilege", |text| reader::switch(text).is_ok());
     reader.checked("proxy.grpc.serverMaxSendSize", |text| text.parse::<u32>().is_ok());
     let names = NameSettings::read(reader);
+    let (store, etcd) = etcd::read(reader);
+    let is_shared = matches!(store, StoreSetting::Etcd { .. });
     Settings {
         compat: reader.compat,
         listen: read_listen(reader),
-        store: reader.word("rbac.store", StoreSetting::default()),
+        store,
+        etcd,
         accept_data_loss: flags.accept_data_loss,
         log_format: reader.word("rbac.logFormat", LogFormat::default()),
         security: SecuritySettings::read(
@@ -158,7 +164,7 @@ fn read_settings(reader: &mut Reader, flags: &Flags) -> Settings {
         names,
         passwords: PasswordSettings::read(reader),
         limits: LimitSettings::read(reader),
-        transport: TransportSettings::read(reader),
+        transport: TransportSettings::read(reader, is_shared),
         browsers: Browsers::read(reader),
         privilege_lists: PrivilegeListSettings::read(reader),
     }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::browsers::Browsers;
+use super::etcd::EtcdSettings;
 use super::limits::LimitSettings;
 use super::names::NameSettings;
 use super::passwords::PasswordSettings;
@@ -40,6 +41,14 @@ pub enum LogFormat {
 pub enum StoreSetting {
     /// A sled data directory; relative paths are relative to the working directory.
     Sled(PathBuf),
+    /// An etcd cluster; what `etcd.*` says of it beside its address stands in [`EtcdSettings`].
+    Etcd {
+        /// `host:port` of its members, at least one, each once.
+        endpoints: Vec<String>,
+        /// What all keys begin with, without a slash at either end: Milvus's `etcd.rootPath`, a
+        /// slash, `etcd.metaSubPath`.
+        root: String,
+    },
     /// Nowhere: everything is gone when the process ends.
     Memory,
 }
@@ -67,6 +76,8 @@ pub struct Settings {
     pub listen: Vec<ListenAddress>,
     /// Where the state is kept (`rbac.store`, `--store`). Default: `sled:./milvus-rbac-data`.
     pub store: StoreSetting,
+    /// How a store in etcd is reached, if it is one.
+    pub etcd: EtcdSettings,
     /// Whether a store that is behind its high-water mark is opened nevertheless
     /// (`--accept-data-loss` only: nothing that stays switched on by accident).
     pub accept_data_loss: bool,
@@ -97,6 +108,7 @@ impl Settings {
             compat,
             listen: super::address::loopback(super::address::DEFAULT_PORT),
             store: StoreSetting::default(),
+            etcd: EtcdSettings::default(),
             accept_data_loss: false,
             log_format: LogFormat::default(),
             security: SecuritySettings::default(),

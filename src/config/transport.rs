@@ -31,8 +31,8 @@ pub struct TransportSettings {
     /// Whether gRPC health `Check` and `Watch` are answered without credentials
     /// (`rbac.openHealth`). Default: yes.
     pub open_health: bool,
-    /// How old a replica's state may be (`rbac.maxStaleness`). Only a store that is shared has
-    /// use for it: sled and memory are never stale. Default: 10 s.
+    /// How old a replica's state may be (`rbac.maxStaleness`), from 300 ms to an hour. Only a
+    /// store that is shared has use for it: sled and memory are never stale. Default: 10 s.
     pub max_staleness: Duration,
 }
 
@@ -60,8 +60,8 @@ const HOUR: u64 = 3_600_000;
 const MOST_BYTES: usize = i32::MAX as usize;
 
 impl TransportSettings {
-    /// Reads the section.
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    /// Reads the section. A store that is not shared is never stale.
+    pub(super) fn read(reader: &mut Reader, is_shared: bool) -> Self {
         let default = Self::default();
         Self {
             max_request_bytes: reader.number(
@@ -89,21 +89,25 @@ impl TransportSettings {
             ),
             shutdown_grace: reader.millis("rbac.shutdownGraceMs", default.shutdown_grace, 0..=HOUR),
             open_health: reader.switch("rbac.openHealth", default.open_health),
-            max_staleness: read_staleness(reader, default.max_staleness),
+            max_staleness: read_staleness(reader, default.max_staleness, is_shared),
         }
     }
 }
 
-fn read_staleness(reader: &mut Reader, default: Duration) -> Duration {
+fn read_staleness(reader: &mut Reader, default: Duration, is_shared: bool) -> Duration {
     const KEY: &str = "rbac.maxStaleness";
     let read = reader.read(KEY, |value| one(value, duration));
-    if let Some(source) = reader.source(KEY) {
+    if let Some(source) = reader.source(KEY).filter(|_| !is_shared) {
         reader.notices.push(format!("{KEY} ({source}) has no effect: this store is never stale"));
     }
     let staleness = read.unwrap_or(default);
     reader.show(KEY, Some(format!("{}ms", staleness.as_millis())));
     staleness
 }
+
+/// Shortest staleness in milliseconds. The cluster is asked three times in it; more often than
+/// every 100 ms would be a load for nothing.
+const LEAST_STALENESS: u64 = 300;
 
 /// Reads `10s`, `500ms` or `1m`. A number alone would leave open what it counts.
 fn duration(text: &str) -> Result<Duration, String> {
@@ -117,8 +121,10 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let millis = number.parse::<u64>().ok().zip(factor).and_then(|(n, by)| n.checked_mul(by));
     match millis {
-        Some(millis) if (100..=HOUR).contains(&millis) => Ok(Duration::from_millis(millis)),
-        _ => Err(format!("`{text}` is not a time from 100ms to 60m, such as 10s")),
+        Some(millis) if (LEAST_STALENESS..=HOUR).contains(&millis) => {
+            Ok(Duration::from_millis(millis))
+        }
+        _ => Err(format!("`{text}` is not a time from {LEAST_STALENESS}ms to 60m, such as 10s")),
     }
 }
 
@@ -128,12 +134,10 @@ mod tests {
 
     #[test]
     fn times_need_a_unit_and_stay_within_bounds() {
-        for (text, millis) in [("10s", 10_000), ("500ms", 500), ("1m", 60_000), ("60m", HOUR)] {
+        for (text, millis) in [("10s", 10_000), ("300ms", 300), ("1m", 60_000), ("60m", HOUR)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in
-            ["", "10", "s", "-1s", "1.5s", "10 s", "0s", "61m", "1h", "18446744073709551615m"]
-        {
+        for text in ["", "10", "s", "-1s", "1.5s", "10 s", "299ms", "0s", "61m", "1h"] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

@@ -13,6 +13,10 @@ pub(super) const API_KEY: &str = "auth check failure, please check api key is co
 pub(super) const REFUSED: &str =
     "auth check failure, please check username and password are correct";
 
+/// Client text while the state is too old, whatever the credentials.
+pub(super) const STALE: &str = "the state of this server is older than it may be, so nothing is \
+                                decided on it; try again later, or ask another replica";
+
 /// Why credentials were not accepted, or not looked at. `Display` is the client's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -39,6 +43,10 @@ pub enum CredentialError {
     /// The queue of password checks is full. Nothing was checked; trying again may succeed.
     #[error("too many password checks are waiting, try again later")]
     Busy,
+    /// The state is older than it may be. Nothing was checked; trying again may succeed, here or
+    /// at another replica.
+    #[error("{STALE}")]
+    Stale,
     /// A failure of our own; nothing is known of the credentials.
     #[error("the credentials could not be checked because of an internal failure")]
     Failed {
@@ -75,6 +83,7 @@ impl CredentialError {
             Self::Refused { why } => why.reason(),
             Self::PasswordTooLong => "password to hash is too long",
             Self::Busy => "queue of password checks is full",
+            Self::Stale => "state is older than it may be",
             Self::Failed { what } => what,
         }
     }

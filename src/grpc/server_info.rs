@@ -73,26 +73,39 @@ pub(super) fn version() -> pb::GetVersionResponse {
 }
 
 pub(super) fn health(admin: &Admin) -> pb::CheckHealthResponse {
-    let healthy = admin.writer().is_writable();
-    let reasons = if healthy {
-        Vec::new()
-    } else {
-        vec!["the store has failed: reads and checks go on, changes are refused".to_owned()]
-    };
+    let writer = admin.writer();
+    let mut reasons = Vec::new();
+    if !writer.is_writable() {
+        reasons
+            .push("the store has failed: reads and checks go on, changes are refused".to_owned());
+    }
+    let max = writer.freshness().max();
+    // Contact is looked for more often than twice in that time.
+    if let Some(age) = writer.freshness().age().filter(|age| *age > max / 2) {
+        let (age, max) = (age.as_secs_f64(), max.as_secs_f64());
+        reasons.push(format!(
+            "the store has not answered for {age:.1} s: checks go on until the state is {max:.1} s \
+             old, then every request is refused"
+        ));
+    }
     pb::CheckHealthResponse {
         status: Some(Status::default()),
-        is_healthy: healthy,
+        is_healthy: reasons.is_empty(),
         reasons,
         quota_states: Vec::new(),
     }
 }
 
-pub(super) fn component_states() -> pb::ComponentStates {
+/// Abnormal where anything is refused that should not be.
+pub(super) fn component_states(admin: &Admin) -> pb::ComponentStates {
+    let writer = admin.writer();
+    let normal = writer.is_writable() && !writer.freshness().is_stale();
+    let state = if normal { StateCode::Healthy } else { StateCode::Abnormal };
     pb::ComponentStates {
         state: Some(pb::ComponentInfo {
             node_id: NODE_ID,
             role: "proxy".to_owned(),
-            state_code: StateCode::Healthy.into(),
+            state_code: state.into(),
             extra_info: Vec::new(),
         }),
         subcomponent_states: Vec::new(),

@@ -202,7 +202,7 @@ impl MilvusService for MilvusRpcs {
         request: Request<pb::GetComponentStatesRequest>,
     ) -> Answer<pb::ComponentStates> {
         enter(request)?;
-        Ok(Response::new(server_info::component_states()))
+        Ok(Response::new(server_info::component_states(&self.admin)))
     }
 
     async fn alloc_timestamp(

@@ -1,5 +1,6 @@
 //! The two steps that every request takes, whatever it comes in: authenticate, decide. Each
-//! refusal leaves a line in the log.
+//! refusal leaves a line in the log, but for those of a state that is too old: that is told once,
+//! where it becomes so.
 
 use std::sync::Arc;
 
@@ -7,12 +8,12 @@ use tonic::Status;
 
 use super::Target;
 use super::rejection::{denied, unauthenticated};
-use crate::api::denial_text;
+use crate::api::{Transport, denial_text, denial_transport};
 use crate::authorizer::Authorizer;
 use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer, RefusedWhy};
 use crate::log::{Clipped, LogPace};
 use crate::model::DEFAULT_DATABASE;
-use crate::policy::{Claims, Decision, Permit, Requirement};
+use crate::policy::{Claims, Decision, Denial, Permit, Requirement};
 
 /// How much of a request is read before it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,12 +62,29 @@ struct Paces {
 }
 
 impl Paces {
-    fn of(&self, error: CredentialError) -> &LogPace {
+    fn of_login(&self, error: CredentialError) -> Option<&LogPace> {
         match error {
-            CredentialError::Refused { .. } => &self.wrong_login,
-            _ => &self.no_login,
+            CredentialError::Refused { .. } => Some(&self.wrong_login),
+            CredentialError::Stale => None,
+            _ => Some(&self.no_login),
         }
     }
+
+    fn of_denial(&self, denial: &Denial) -> Option<&LogPace> {
+        match denial {
+            Denial::Stale(_) => None,
+            _ => Some(&self.denials),
+        }
+    }
+}
+
+/// A request that is not let through: what its client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// The text.
+    pub text: String,
+    /// The codes of it.
+    pub transport: Transport,
 }
 
 impl Guard {
@@ -101,7 +119,7 @@ impl Guard {
         let user = login.as_ref().ok().map(|login| login.user_bytes().to_vec());
         let outcome = self.authorizer.authenticate(login, peer).await;
         if let Err(error) = &outcome
-            && let Some(suppressed) = self.paces.of(*error).admit()
+            && let Some(suppressed) = self.paces.of_login(*error).and_then(LogPace::admit)
         {
             let user = user.map(|user| String::from_utf8_lossy(&user).into_owned());
             let (user, path) = (user.as_deref().map(Clipped), Clipped(path));
@@ -128,14 +146,14 @@ impl Guard {
     /// which counts where the request names none.
     ///
     /// # Errors
-    /// The text for the client, after a line in the log.
+    /// What the client is told, after a line in the log.
     pub fn decide(
         &self,
         caller: Option<&Caller>,
         requirement: &'static Requirement,
         target: &Target,
         connection: &str,
-    ) -> Result<Permit, String> {
+    ) -> Result<Permit, Denied> {
         let or_default = |name| {
             let names: [&str; 2] = [name, connection];
             names.into_iter().find(|name| !name.is_empty()).unwrap_or(DEFAULT_DATABASE)
@@ -156,7 +174,7 @@ impl Guard {
             Decision::Deny(denial) => denial,
         };
         let name = caller.map_or("", Caller::name);
-        if let Some(suppressed) = self.paces.denials.admit() {
+        if let Some(suppressed) = self.paces.of_denial(&denial).and_then(LogPace::admit) {
             let peer = caller.map_or(Peer::LOCAL, Caller::peer);
             let objects: Vec<Clipped<'_>> =
                 target.objects.iter().take(MOST_OBJECTS).map(|name| Clipped(name)).collect();
@@ -165,11 +183,12 @@ impl Guard {
                 database = ?Clipped(database), ?objects, count = target.objects.len(), reason = denial.reason(), suppressed, "denied"
             );
         }
-        Err(denial_text(&denial, name, database))
+        let text = denial_text(&denial, name, database);
+        Err(Denied { text, transport: denial_transport(&denial) })
     }
 
     /// Waits until a caller who may do this now may no longer, and says why. Every new revision is
-    /// looked at, also the one that came while the request was let in.
+    /// looked at, also the one that came while the request was let in, and the state's age.
     pub(super) async fn no_longer(
         self,
         caller: Option<Caller>,
@@ -177,6 +196,8 @@ impl Guard {
         connection: String,
     ) -> Status {
         let mut revisions = self.authorizer.revisions();
+        // What needs no login goes on whatever the age of the state.
+        let ages = !self.is_open(requirement);
         loop {
             if let Some(caller) = &caller
                 && !self.authorizer.exists(caller)
@@ -185,13 +206,118 @@ impl Guard {
                 return unauthenticated(CredentialError::Refused { why });
             }
             let target = Target::default();
-            if let Err(text) = self.decide(caller.as_ref(), requirement, &target, &connection) {
-                return denied(text);
+            if let Err(why) = self.decide(caller.as_ref(), requirement, &target, &connection) {
+                return denied(why);
             }
-            if revisions.changed().await.is_err() {
+            tokio::select! {
+                biased;
+                () = self.authorizer.becomes_stale(), if ages => {}
+                Ok(()) = revisions.changed() => {}
                 // There will be no other revision.
-                std::future::pending::<()>().await;
+                else => std::future::pending().await,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic::Code;
+
+    use super::*;
+    use crate::clock::{Clock as _, ManualClock};
+    use crate::credential::{Verifier, VerifierOptions};
+    use crate::freshness::Freshness;
+    use crate::policy::{Rules, find};
+    use crate::store::MemoryStore;
+    use crate::writer::Writer;
+
+    const RULES: Rules = Rules {
+        enforced: false,
+        open_polling: false,
+        root_needs_role: false,
+        open_health: true,
+        public_role: false,
+        ghost_roles: false,
+    };
+
+    /// A guard that lets everything pass as long as the state is ten seconds old at most.
+    struct Aging {
+        guard: Guard,
+        freshness: Arc<Freshness>,
+        clock: Arc<ManualClock>,
+    }
+
+    fn aging() -> Aging {
+        let clock = Arc::new(ManualClock::at(0));
+        let freshness = Arc::new(Freshness::new(clock.clone(), Duration::from_secs(10)));
+        freshness.confirm(clock.uptime());
+        let store = Box::new(MemoryStore::new());
+        let (writer, snapshots) =
+            Writer::start(store, Arc::default(), Arc::clone(&freshness)).unwrap();
+        let options = VerifierOptions { cost: 4, ..VerifierOptions::default() };
+        let verifier = Arc::new(Verifier::new(options).unwrap());
+        let authorizer = Authorizer::new(snapshots, verifier, writer, RULES);
+        Aging { guard: Guard::new(authorizer, GuardLimits::default()), freshness, clock }
+    }
+
+    fn row(path: &str) -> &'static Requirement {
+        find(path).unwrap()
+    }
+
+    const WATCH: &str = "/grpc.health.v1.Health/Watch";
+    const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+
+    #[tokio::test]
+    async fn a_state_that_is_too_old_is_unavailable_over_either_api_and_in_the_same_words() {
+        let Aging { guard, freshness, clock } = aging();
+        let insert = row("/milvus.proto.milvus.MilvusService/Insert");
+        let target = Target::default();
+        assert!(guard.decide(None, insert, &target, "").is_ok());
+        clock.advance(10_001);
+        let denied = guard.decide(None, insert, &target, "").unwrap_err();
+        let Transport { grpc, http, code } = denied.transport;
+        assert_eq!((grpc, http, code), (Code::Unavailable, 503, 2));
+        let error = guard.authenticate(Err(HeaderError::Missing), Peer::LOCAL, "/").await;
+        let error = error.unwrap_err();
+        assert_eq!(error.to_string(), denied.text);
+        assert_eq!(unauthenticated(error).code(), Code::Unavailable);
+        assert_eq!(
+            denied.text,
+            "the state of this server is older than it may be, so nothing is decided on it; try \
+             again later, or ask another replica"
+        );
+        freshness.confirm(clock.uptime());
+        assert!(guard.decide(None, insert, &target, "").is_ok());
+        let refused = row("/milvus.proto.milvus.MilvusService/Dummy");
+        let Transport { grpc, http, code } =
+            guard.decide(None, refused, &target, "").unwrap_err().transport;
+        assert_eq!((grpc, http, code), (Code::PermissionDenied, 403, 65535));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_with_the_state_unless_it_needs_no_login() {
+        let Aging { guard, clock, .. } = aging();
+        let hour = Duration::from_secs(3600);
+        let mut ended = Box::pin(guard.clone().no_longer(None, row(REFLECTION), String::new()));
+        assert!(tokio::time::timeout(hour, &mut ended).await.is_err());
+        clock.advance(10_001);
+        assert_eq!(ended.await.code(), Code::Unavailable);
+        let open = guard.no_longer(None, row(WATCH), String::new());
+        assert!(tokio::time::timeout(hour, open).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_goes_on_while_the_state_is_confirmed() {
+        let Aging { guard, freshness, clock } = aging();
+        let mut ended = Box::pin(guard.no_longer(None, row(REFLECTION), String::new()));
+        for _ in 0..10 {
+            let most = Duration::from_secs(8);
+            assert!(tokio::time::timeout(most, &mut ended).await.is_err());
+            clock.advance(8_000);
+            freshness.confirm(clock.uptime());
         }
     }
 }

@@ -10,8 +10,11 @@
 //! 5. an RPC that is known and not answered here is UNIMPLEMENTED (12), with a text that names it;
 //! 6. pass the request on, with the [`Caller`](crate::credential::Caller) in its extensions.
 //!
+//! While the state is older than it may be, steps 1 and 4 refuse every request (14) but those that
+//! need no login.
+//!
 //! Streaming requests are decided before their first message is read, and again at each new
-//! revision for as long as they last. REST uses the same
+//! revision, and when the state becomes too old, for as long as they last. REST uses the same
 //! [`Guard`], around its own body: authenticate, parse, decide.
 
 mod guard;
@@ -22,7 +25,7 @@ mod stream;
 mod target;
 mod wire;
 
-pub use guard::{Guard, GuardLimits};
+pub use guard::{Denied, Guard, GuardLimits};
 pub use service::{Rbac, RbacLayer, ResponseFuture};
 pub use target::{Target, scan};
 pub use wire::ScanError;

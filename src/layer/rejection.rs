@@ -2,6 +2,7 @@
 
 use tonic::Status;
 
+use super::Denied;
 use crate::api::credential_transport;
 use crate::credential::CredentialError;
 use crate::policy::{Requirement, all};
@@ -34,6 +35,6 @@ pub(super) fn not_served(requirement: &Requirement) -> Status {
 }
 
 /// A caller who may not.
-pub(super) fn denied(text: String) -> Status {
-    Status::permission_denied(text)
+pub(super) fn denied(why: Denied) -> Status {
+    Status::new(why.transport.grpc, why.text)
 }

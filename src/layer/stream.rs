@@ -1,4 +1,5 @@
-//! A streaming RPC is decided again at each new revision, as long as it lasts.
+//! A streaming RPC is decided again at each new revision and when the state becomes too old, as
+//! long as it lasts.
 //!
 //! When its caller is gone or may no longer, the answer ends there and then with the status that a
 //! new call would get, and the request's body ends too, so that nobody goes on reading it.

@@ -58,6 +58,8 @@ pub enum Denial {
     Replicated(&'static Requirement),
     /// The request has no caller, which no open row may lead to.
     NoCaller(&'static Requirement),
+    /// The state is older than it may be, so nothing was decided on it.
+    Stale(&'static Requirement),
 }
 
 /// Allowed or not.
@@ -89,6 +91,7 @@ impl Denial {
             Self::Principal(_) => "foreign principal",
             Self::Replicated(_) => "marked as replicated",
             Self::NoCaller(_) => "no caller",
+            Self::Stale(_) => "stale state",
         }
     }
 }

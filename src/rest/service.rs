@@ -15,7 +15,7 @@ use super::{Browsers, body, timeout};
 use crate::admin::Admin;
 use crate::api::{Endpoint, RestPath, credential_transport, find_rest_path};
 use crate::credential::{Caller, CredentialError, Peer, rest};
-use crate::layer::{Guard, Target};
+use crate::layer::{Denied, Guard, Target};
 use crate::policy::{ObjectSource, Requirement, find};
 
 /// What can be configured.
@@ -152,10 +152,7 @@ impl RestApi {
     ) -> Result<(), Answer> {
         match self.guard.decide(Some(caller), requirement, target, connection) {
             Ok(_permit) => Ok(()),
-            Err(text) => {
-                let message = format!("rpc error: code = PermissionDenied desc = {text}");
-                Err(failure(StatusCode::FORBIDDEN, number::UNEXPECTED, &message))
-            }
+            Err(why) => Err(denied(&why)),
         }
     }
 }
@@ -173,6 +170,17 @@ fn target(requirement: &Requirement, body: &Body) -> Target {
 fn redirected(parts: &Parts) -> Option<&'static str> {
     let path = parts.uri.path().strip_suffix('/')?;
     find_rest_path(path).filter(|_| parts.method == Method::POST).map(|known| known.path)
+}
+
+/// A caller who may not reads it as Milvus words it.
+fn denied(why: &Denied) -> Answer {
+    let Denied { text, transport } = why;
+    let status = StatusCode::from_u16(transport.http).unwrap_or(StatusCode::FORBIDDEN);
+    if status == StatusCode::FORBIDDEN {
+        let message = format!("rpc error: code = PermissionDenied desc = {text}");
+        return failure(status, transport.code, &message);
+    }
+    failure(status, transport.code, text)
 }
 
 /// Every refusal of credentials reads alike.

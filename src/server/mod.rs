@@ -3,8 +3,9 @@
 //!
 //! Two halves. The transport, from `listener.rs` to `response.rs`, knows nothing of users and
 //! roles: it hands requests to a [`tower::Service`] and decides itself only what must be decided
-//! before a request can be trusted to be one. The assembly, `start.rs`, `front.rs` and `rpcs.rs`,
-//! opens what the settings name and puts the guard and the two APIs behind that service.
+//! before a request can be trusted to be one. The assembly, `start.rs`, `front.rs`, `rpcs.rs` and
+//! `health.rs`, opens what the settings name and puts the guard and the two APIs behind that
+//! service.
 
 mod body;
 mod chunked;
@@ -13,6 +14,7 @@ mod frames;
 mod framing;
 mod front;
 mod head;
+mod health;
 mod http1;
 mod http2;
 pub(crate) mod kind;

@@ -19,7 +19,8 @@ use crate::policy::find;
 use crate::proto::DESCRIPTORS;
 use crate::proto::milvus::milvus_service_server::{MilvusServiceServer, SERVICE_NAME};
 
-type Boxed = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+/// A service whose type nobody needs to know.
+pub(super) type Boxed = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 /// Every gRPC service that is answered here. Cloning shares it.
 #[derive(Clone)]
@@ -39,20 +40,16 @@ impl fmt::Debug for Rpcs {
 }
 
 impl Rpcs {
-    /// The services, with messages of at most `max_message_bytes`; the guard knows the limit of
-    /// each RPC and has read the message before.
+    /// The services, with that of health, and messages of at most `max_message_bytes`; the guard
+    /// knows the limit of each RPC and has read the message before.
     ///
     /// # Errors
     /// The descriptors that were compiled in cannot be read.
-    pub(super) async fn new(
+    pub(super) fn new(
         milvus: MilvusRpcs,
+        health: Boxed,
         max_message_bytes: usize,
     ) -> Result<Self, tonic_reflection::server::Error> {
-        let (reporter, health) = tonic_health::server::health_reporter();
-        for service in ["", SERVICE_NAME] {
-            // Whoever can connect finds the state loaded: serving means ready.
-            reporter.set_service_status(service, tonic_health::ServingStatus::Serving).await;
-        }
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -60,7 +57,7 @@ impl Rpcs {
         };
         let services = Services {
             milvus: MilvusServiceServer::new(milvus).max_decoding_message_size(max_message_bytes),
-            health: BoxCloneSyncService::new(health),
+            health,
             reflection: BoxCloneSyncService::new(reflection().build_v1()?),
             reflection_alpha: BoxCloneSyncService::new(reflection().build_v1alpha()?),
         };

@@ -5,20 +5,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use zeroize::Zeroizing;
 
 use super::front::Front;
+use super::health::Health;
 use super::rpcs::Rpcs;
 use super::{Limits, bind_all, run};
 use crate::admin::BootstrapError;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Browsers, Compat, Settings, StoreSetting};
+use crate::config::{Browsers, Compat, EtcdSettings, Settings, StoreSetting};
 use crate::credential::{CredentialError, Password};
 use crate::deployment::{Deployment, OpenError};
 use crate::grpc::{MilvusRpcs, ServerIdentity};
 use crate::layer::{Guard, GuardLimits};
-use crate::model::{ROOT, ROOT_DEFAULT_PASSWORD};
+use crate::model::{PUBLIC, ROOT, ROOT_DEFAULT_PASSWORD};
 use crate::rest::{self, RestApi, RestSettings};
-use crate::store::{MemoryStore, SledOptions, SledStore, Store, StoreError};
+use crate::store::{
+    EtcdIdentity, EtcdLogin, EtcdOptions, EtcdStore, EtcdTls, MemoryStore, SledOptions, SledStore,
+    Store, StoreError,
+};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +43,9 @@ pub enum StartError {
     /// The deployment could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Opening it panicked; where is in the log.
+    #[error("opening the store failed inside the server")]
+    Panicked,
     /// What must exist could not be created.
     #[error("the first users and roles could not be created: {0}")]
     Bootstrap(#[from] BootstrapError),
@@ -70,12 +78,13 @@ impl StartError {
 pub struct Server {
     deployment: Deployment,
     front: Front,
+    health: Health,
     listeners: Vec<TcpListener>,
     limits: Limits,
     compat: Compat,
 }
 
-/// Opens the store that the settings name.
+/// Opens the store that the settings name. Blocks until it is open.
 ///
 /// # Errors
 /// It cannot be opened, or holds what must not be trusted.
@@ -89,7 +98,43 @@ pub fn open_store(settings: &Settings) -> Result<Box<dyn Store>, StoreError> {
             };
             Box::new(SledStore::open(path, options)?)
         }
+        StoreSetting::Etcd { endpoints, root } => {
+            Box::new(EtcdStore::open(etcd_options(settings, endpoints, root))?)
+        }
     })
+}
+
+/// How the cluster is reached.
+fn etcd_options(settings: &Settings, endpoints: &[String], root: &str) -> EtcdOptions {
+    let EtcdSettings { auth, ssl, request_timeout, .. } = &settings.etcd;
+    EtcdOptions {
+        root: root.to_owned(),
+        login: auth.as_ref().map(|auth| EtcdLogin {
+            user: auth.user_name.clone(),
+            password: Zeroizing::new(auth.password.expose().to_owned()),
+        }),
+        tls: ssl.as_ref().map(|ssl| EtcdTls {
+            ca: ssl.ca_cert.clone(),
+            identity: ssl
+                .client
+                .clone()
+                .map(|(certificate, key)| EtcdIdentity { certificate, key }),
+            only_tls13: ssl.only_tls13,
+        }),
+        request_timeout: *request_timeout,
+        max_staleness: settings.transport.max_staleness,
+        ..EtcdOptions::new(endpoints)
+    }
+}
+
+/// Opens the store and what answers from it, away from the threads that serve: both block.
+async fn open(settings: &Settings) -> Result<Deployment, StartError> {
+    let settings = settings.clone();
+    let opening = tokio::task::spawn_blocking(move || {
+        let store = open_store(&settings)?;
+        Ok::<_, StartError>(Deployment::open(store, &settings)?)
+    });
+    opening.await.unwrap_or(Err(StartError::Panicked))
 }
 
 impl Server {
@@ -102,8 +147,8 @@ impl Server {
         if is_new(&settings.store) {
             check_first_password(settings)?;
         }
-        let deployment = Deployment::open(open_store(settings)?, settings)?;
-        match Self::assemble(settings, deployment.clone()).await {
+        let deployment = open(settings).await?;
+        match Self::with_deployment(settings, deployment.clone()).await {
             Ok(server) => Ok(server),
             Err(error) => {
                 // The directory is free again before anybody hears of the failure.
@@ -115,7 +160,15 @@ impl Server {
         }
     }
 
-    async fn assemble(settings: &Settings, deployment: Deployment) -> Result<Self, StartError> {
+    /// Serves a deployment that is open already, such as one on a store of the program's own:
+    /// creates what must be there, and binds the addresses. It stays open if that fails.
+    ///
+    /// # Errors
+    /// Why the server cannot start; nothing is listened on then.
+    pub async fn with_deployment(
+        settings: &Settings,
+        deployment: Deployment,
+    ) -> Result<Self, StartError> {
         prepare(settings, &deployment).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let max_message_bytes = settings.transport.max_request_bytes;
@@ -124,7 +177,9 @@ impl Server {
         let guard = Guard::new(deployment.authorizer().clone(), limits);
         let admin = deployment.admin().clone();
         let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock));
-        let rpcs = Rpcs::new(rpcs, max_message_bytes.max(max_large_message_bytes)).await?;
+        let (health, health_rpcs) = Health::new().await;
+        let max_any_bytes = max_message_bytes.max(max_large_message_bytes);
+        let rpcs = Rpcs::new(rpcs, health_rpcs, max_any_bytes)?;
         let rest = RestSettings {
             browsers: match &settings.browsers {
                 Browsers::Only(origins) => rest::Browsers::Only(origins.clone()),
@@ -138,6 +193,7 @@ impl Server {
         Ok(Self {
             deployment,
             front,
+            health,
             listeners,
             limits: connection_limits(settings),
             compat: settings.compat,
@@ -181,8 +237,11 @@ impl Server {
     /// # Errors
     /// The store could not be closed; nothing acknowledged depends on that.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
-        run(self.listeners, self.front, self.limits, shutdown).await;
-        let deployment = self.deployment;
+        let Self { deployment, front, health, listeners, limits, .. } = self;
+        tokio::select! {
+            () = run(listeners, front, limits, shutdown) => {}
+            never = health.follow(deployment.admin().writer().freshness()) => match never {},
+        }
         // Closing waits for the writer's thread.
         tokio::task::spawn_blocking(move || deployment.close()).await.unwrap_or(Ok(()))
     }
@@ -204,10 +263,11 @@ async fn prepare(settings: &Settings, deployment: &Deployment) -> Result<(), Sta
     }
     if found.root_missing {
         tracing::warn!(
-            "there are users but no root; run `milvus-rbac reset-password root` with the server \
-             down to create it"
+            "there are users but no root; run `milvus-rbac reset-password root` to create it, with \
+             the server down unless the store is in etcd"
         );
     }
+    tell_of_public(settings, deployment);
     let hash = admin.snapshots().read().user(ROOT).map(|root| root.credential.hash.clone());
     if let Some(hash) = hash
         && deployment.verifier().is_password(&hash, ROOT_DEFAULT_PASSWORD.as_bytes()).await?
@@ -219,6 +279,18 @@ async fn prepare(settings: &Settings, deployment: &Deployment) -> Result<(), Sta
     }
     warn_of_exposure(settings);
     Ok(())
+}
+
+/// Says what is not done with a store that a Milvus wrote.
+fn tell_of_public(settings: &Settings, deployment: &Deployment) {
+    let ignored = settings.compat == Compat::Documented && !settings.roles.public_role;
+    if ignored && deployment.admin().snapshots().read().role(PUBLIC).is_some() {
+        tracing::info!(
+            "the store holds the role public: it was written by a Milvus, which gives everybody \
+             that role's grants; here nobody has them; `--compat milvus` serves the store as \
+             Milvus does"
+        );
+    }
 }
 
 /// Whether others can connect, and nobody has said that this is fine whatever root's password is.
@@ -244,6 +316,8 @@ fn is_new(store: &StoreSetting) -> bool {
         StoreSetting::Memory => true,
         // An empty directory may have been made for us.
         StoreSetting::Sled(path) => !path.join("db").exists(),
+        // Nothing is made by opening it, and what is there is looked at before anything is.
+        StoreSetting::Etcd { .. } => false,
     }
 }
 

@@ -82,6 +82,68 @@ pub enum StoreError {
         /// What the engine said.
         detail: String,
     },
+    /// The cluster did not do what it was asked.
+    #[error("cannot {action} {store}: {detail}")]
+    Cluster {
+        /// What was being asked.
+        action: &'static str,
+        /// The store, without secrets.
+        store: String,
+        /// What came back, or that nothing did.
+        detail: String,
+    },
+    /// The cluster does not let us in, or not as far as we need.
+    #[error(
+        "{store} refuses this user ({detail}); check etcd.auth.userName, etcd.auth.password and \
+         that the user may read and write below the root path"
+    )]
+    ClusterAccess {
+        /// The store, without secrets.
+        store: String,
+        /// What the cluster said.
+        detail: String,
+    },
+    /// TLS cannot be set up from the files that are configured.
+    #[error("cannot use {path} for TLS to etcd: {detail}")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// What has changed can no longer be told.
+    #[error("the changes after revision {revision} in {store} cannot be told any more: {detail}")]
+    NewsLost {
+        /// The store, without secrets.
+        store: String,
+        /// The revision of the last state that is known.
+        revision: i64,
+        /// Why.
+        detail: String,
+    },
+    /// One of our own keys holds what this version cannot read.
+    #[error(
+        "{store} holds something under `{key}` that this version does not understand: {detail}; \
+         use the version that wrote it, or a newer one, or delete the key if no version did"
+    )]
+    OwnKey {
+        /// The store, without secrets.
+        store: String,
+        /// The key, without the root path.
+        key: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A record is larger than the store can take.
+    #[error("the record under `{key}` has {bytes} bytes, and the store takes {limit} at most")]
+    TooLarge {
+        /// The key.
+        key: String,
+        /// Bytes of key and value.
+        bytes: usize,
+        /// The most that there may be.
+        limit: usize,
+    },
     /// A record has no key of its own.
     #[error("cannot store a record under `{key}`: a part of the key is empty or has a slash in it")]
     Unstorable {

@@ -114,16 +114,7 @@ pub trait Store: Debug + Send {
     /// # Errors
     /// As for [`Store::scan`].
     fn load(&mut self) -> Result<Loaded, StoreError> {
-        let mut records = Vec::new();
-        let mut ignored = Vec::new();
-        let Scanned { revision, as_of } = self.scan(&mut |key, value| {
-            let read = record::read(key, value);
-            if !read.is_understood {
-                ignored.push(String::from_utf8_lossy(key).into_owned());
-            }
-            records.extend(read.record);
-        })?;
-        Ok(Loaded { revision, records, ignored, as_of })
+        load_from(self)
     }
 
     /// Writes changes in their written form, on top of the state at `base`.
@@ -159,4 +150,18 @@ pub trait Store: Debug + Send {
     fn most_writes(&self) -> usize {
         usize::MAX
     }
+}
+
+/// The records of a scan.
+fn load_from(store: &mut (impl Store + ?Sized)) -> Result<Loaded, StoreError> {
+    let mut records = Vec::new();
+    let mut ignored = Vec::new();
+    let Scanned { revision, as_of } = store.scan(&mut |key, value| {
+        let read = record::read(key, value);
+        if !read.is_understood {
+            ignored.push(String::from_utf8_lossy(key).into_owned());
+        }
+        records.extend(read.record);
+    })?;
+    Ok(Loaded { revision, records, ignored, as_of })
 }

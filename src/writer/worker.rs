@@ -109,10 +109,9 @@ impl Worker {
     /// How long there is nothing to do unless somebody asks; `None` for as long as nobody does.
     fn time_to_wait(&self) -> Option<Duration> {
         let freshness = &self.published.freshness;
-        let until_stale = freshness.age().map(|age| match freshness.max().checked_sub(age) {
-            // A state is too old only once it is older than it may be.
-            Some(rest) => rest + Duration::from_millis(1),
-            None => STALE_PAUSE,
+        let until_stale = freshness.time_left().map(|rest| match rest {
+            Duration::ZERO => STALE_PAUSE,
+            rest => rest,
         });
         let until_recovery = self
             .recovery
@@ -139,9 +138,10 @@ impl Worker {
         for _ in 0..MAX_CONFLICTS {
             let base = batch.state.revision();
             let changes = &batch.changes;
-            let commit = match changes.is_empty() {
-                true => self.store.confirm(base),
-                false => self.store.commit(base, changes),
+            let commit = if changes.is_empty() {
+                self.store.confirm(base)
+            } else {
+                self.store.commit(base, changes)
             };
             match commit {
                 Commit::Committed(revision) if changes.is_empty() => return Ok(revision),

@@ -41,6 +41,10 @@ fn of_environment(variables: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
     load(&Flags::default(), &FixedEnvironment::new(variables.iter().copied()))
 }
 
+fn of_store(store: &str) -> Flags {
+    Flags { store: Some(store.to_owned()), ..Flags::default() }
+}
+
 fn of_flags(flags: &Flags) -> Result<Loaded, ConfigErrors> {
     load(flags, &FixedEnvironment::new(NONE))
 }
@@ -156,8 +160,26 @@ rbac:
 const STOCK: &str = "\
 etcd:
   endpoints: localhost:2379
+  rootPath: by-dev
+  metaSubPath: meta
+  kvSubPath: kv
+  log:
+    level: info
+    path: stdout
+  ssl:
+    enabled: false
+    tlsCert: /path/to/etcd-client.pem
+    tlsKey: /path/to/etcd-client-key.pem
+    tlsCACert: /path/to/ca.pem
+    tlsMinVersion: 1.3
+  requestTimeout: 10000
+  use:
+    embed: false
+  data:
+    dir: default.etcd
   auth:
     enabled: false
+    userName:
     password: # nothing
 minio:
   secretAccessKey: minioadmin
@@ -231,10 +253,20 @@ fn a_stock_milvus_file_is_accepted_and_authorization_stays_on() {
     assert_eq!(lists.len(), 2);
 
     let ignored: Vec<_> = loaded.ignored.iter().map(|each| each.key.as_str()).collect();
-    for key in ["etcd", "minio", "proxy.accessLog", "common.session", "common.security.exprEnabled"]
-    {
+    for key in [
+        "etcd.kvSubPath",
+        "etcd.log",
+        "etcd.use",
+        "etcd.data",
+        "minio",
+        "proxy.accessLog",
+        "common.session",
+        "common.security.exprEnabled",
+    ] {
         assert!(ignored.contains(&key), "{key} in {ignored:?}");
     }
+    assert_eq!(settings.store, StoreSetting::default());
+    assert!(settings.etcd.auth.is_none() && settings.etcd.ssl.is_none());
     let check = loaded.check();
     assert!(check.starts_with("configuration is valid\n"), "{check}");
     assert!(check.contains("--insecure-no-authorization"), "{check}");
@@ -272,20 +304,16 @@ fn protection_that_is_not_built_refuses_to_start() {
 }
 
 #[test]
-fn a_store_in_etcd_is_refused_in_file_environment_and_flag() {
+fn a_user_in_the_address_of_a_store_is_refused_in_file_environment_and_flag() {
     let address = "etcd://root:hunter2@localhost:2379";
-    let flags = Flags { store: Some(address.to_owned()), ..Flags::default() };
     for result in [
         of_file(&format!("rbac: {{store: \"{address}\"}}")),
         of_environment(&[("MILVUS_RBAC_RBAC_STORE", address)]),
-        of_flags(&flags),
+        of_flags(&of_store(address)),
     ] {
         let lines = mistakes(result);
         assert_eq!(lines.len(), 1);
-        assert!(
-            lines[0].contains("come in a later version; use sled:PATH or memory:"),
-            "{lines:?}"
-        );
+        assert!(lines[0].contains("set etcd.auth.enabled, etcd.auth.userName"), "{lines:?}");
         assert!(!lines[0].contains("hunter2"), "{lines:?}");
     }
 }

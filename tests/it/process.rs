@@ -140,7 +140,7 @@ fn every_mistake_in_the_configuration_is_told_at_once() {
             "c.yaml:4:",
             "nonsense",
             "c.yaml:7: common.security.authorizationEnabled",
-            "stores in etcd come in a later version; use sled:PATH or memory:",
+            "--store: an address holds no user and no password; set etcd.auth.enabled",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
@@ -214,4 +214,21 @@ fn json_logs_are_one_object_a_line() {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().all(|line| line["timestamp"].is_string() && line["level"].is_string()));
     assert!(lines.iter().any(|line| line["signal"] == "SIGTERM"), "{log}");
+}
+
+#[test]
+fn a_start_says_that_nobody_has_the_grants_of_a_milvus_public() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, log) = (home.path().join("data"), home.path().join("log"));
+    let text = "the store holds the role public";
+    for (compat, told) in
+        [("documented", false), ("milvus", false), ("documented", true), ("milvus", false)]
+    {
+        let mut command = serve(&data);
+        command.args(["--compat", compat]);
+        Process::spawn_logging(command, &log).unwrap().kill();
+        let written = fs::read_to_string(&log).unwrap();
+        assert_eq!(written.matches(text).count(), usize::from(told), "{compat}: {written}");
+        assert_eq!(written.contains("`--compat milvus` serves"), told, "{written}");
+    }
 }

@@ -1,46 +1,311 @@
 //! The store of a fleet: etcd, with the keys and values that Milvus itself keeps there.
+//!
+//! Any number of replicas read and write the same records, and a Milvus may, too. Each replica
+//! holds the state at one revision of etcd and follows what happens after it (`follow.rs`,
+//! `following.rs`, `timeline.rs`). Each change is one transaction that compares what it rests on
+//! (`commit.rs`, `transaction.rs`); one that is too large for that goes through a journal
+//! (`journal.rs`, `tidy.rs`). Where the keys stand says `layout.rs`; how the cluster is reached,
+//! `client.rs` and `connect.rs`.
+//!
+//! # What is compared
+//! Every change of ours bumps one key, the fence, and compares it with what it knew: so of two
+//! replicas that change anything at the same moment one begins again, on the newer state. A Milvus
+//! that writes along does not know the fence, so the keys themselves are compared, too. Of a change
+//! that needs the journal they are not compared at the moment at which it is made, only when each
+//! write is: there a Milvus's write to the very same key, at the very same moment, may be lost.
+//!
+//! # Threads
+//! Everything here runs on the writer's thread but for the connection and the two tasks of
+//! `follow.rs`; these have a thread of their own, so that a store needs nobody's runtime.
 
+mod client;
+mod commit;
+mod connect;
+mod follow;
+mod following;
+mod guards;
+mod journal;
+mod layout;
 mod options;
+mod scan;
+mod tidy;
+mod timeline;
+mod transaction;
 
 pub use options::{DEFAULT_ROOT, EtcdIdentity, EtcdLogin, EtcdOptions, EtcdTls};
 
-use super::{Commit, Scanned, Store, StoreError, Writes};
-use crate::model::Revision;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::{Duration, Instant};
 
-/// A store in an etcd cluster.
-#[derive(Debug)]
+use tokio::runtime::Runtime;
+
+use self::client::Client;
+use self::following::Following;
+use self::layout::{FENCE, Layout};
+use super::{Commit, Loaded, News, Scanned, Store, StoreError, Wake, Writes, load_from};
+use crate::model::Revision;
+use crate::proto::etcdserverpb::{RangeRequest, RangeResponse};
+
+/// How often everything is read again because it was compacted while it was being read.
+const READINGS: u32 = 3;
+
+/// A store in an etcd cluster, shared by replicas.
 pub struct EtcdStore {
     options: EtcdOptions,
+    name: String,
+    layout: Layout,
+    client: Client,
+    /// `None` once it is closed.
+    runtime: Option<Runtime>,
+    /// `None` before the first reading, and after a failure until it has been reopened.
+    following: Option<Following>,
+    wake: Arc<OnceLock<Wake>>,
+    /// What the stamps of this process begin with.
+    me: String,
+    sequence: u64,
+    /// Large changes that this process has made.
+    journals: BTreeSet<String>,
+    /// How much longer than others this one waits before it finishes somebody else's change.
+    patience: Duration,
+    lost_races: u32,
+}
+
+impl fmt::Debug for EtcdStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EtcdStore").field("store", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Drop for EtcdStore {
+    // A runtime that is merely dropped may not be in an async context.
+    fn drop(&mut self) {
+        self.let_go();
+    }
 }
 
 impl EtcdStore {
-    /// Connects and looks whether the cluster answers. Nothing is written.
+    /// Connects and asks whether a majority answers. Nothing is written. Blocks for up to
+    /// [`EtcdOptions::request_timeout`].
     ///
     /// # Errors
-    /// The cluster cannot be reached, or refuses us.
+    /// The cluster cannot be reached, has no leader, or refuses us.
     pub fn open(options: EtcdOptions) -> Result<Self, StoreError> {
-        Ok(Self { options })
+        let name = format!("etcd://{}/{}", options.endpoints.join(","), options.root);
+        let me = new_name()?;
+        let seed = RandomState::new().hash_one(&name);
+        let mut store = Self {
+            layout: Layout::new(&options.root),
+            client: Client::new(options.clone(), &name),
+            options,
+            name,
+            runtime: None,
+            following: None,
+            wake: Arc::default(),
+            me,
+            sequence: 0,
+            journals: BTreeSet::new(),
+            patience: Duration::from_millis(seed % 1000),
+            lost_races: 0,
+        };
+        store.start()?;
+        store.look()?;
+        Ok(store)
     }
+
+    /// Starts our own runtime, unless it runs already.
+    fn start(&mut self) -> Result<(), StoreError> {
+        if self.runtime.is_none() {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .thread_name("etcd")
+                .enable_all()
+                .build()
+                .map_err(|source| StoreError::Io {
+                    action: "start the thread of",
+                    path: self.name.clone().into(),
+                    source,
+                })?;
+            self.runtime = Some(runtime);
+        }
+        Ok(())
+    }
+
+    /// Asks a majority for the fence, to see that it answers.
+    fn look(&mut self) -> Result<RangeResponse, StoreError> {
+        let request =
+            RangeRequest { key: self.layout.key(FENCE), limit: 1, ..RangeRequest::default() };
+        self.range(request)
+    }
+
+    fn range(&self, request: RangeRequest) -> Result<RangeResponse, StoreError> {
+        let (client, within) = (self.client.clone(), self.options.request_timeout);
+        self.wait(async move { client.range(request, within).await })
+            .unwrap_or(Err(StoreError::NotOpen))
+    }
+
+    /// Waits for something that runs on our own runtime. Other than blocking on the runtime, this
+    /// may be done anywhere. `None` if it has ended.
+    fn wait<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (done, outcome) = mpsc::sync_channel(1);
+        self.runtime.as_ref()?.spawn(async move {
+            let _ = done.send(future.await);
+        });
+        outcome.recv().ok()
+    }
+
+    /// What the next transaction calls itself.
+    fn stamp(&mut self) -> Vec<u8> {
+        self.sequence += 1;
+        format!("{}/{}", self.me, self.sequence).into_bytes()
+    }
+
+    /// The id of a new journal.
+    fn journal_id(&mut self) -> String {
+        self.sequence += 1;
+        let id = format!("{}-{}", self.me, self.sequence);
+        self.journals.insert(id.clone());
+        id
+    }
+
+    /// A number to spread pauses with; nothing secret depends on it.
+    fn random(&self) -> u64 {
+        RandomState::new().hash_one(self.sequence)
+    }
+
+    fn let_go(&mut self) {
+        self.following = None;
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Carries a large change of our own to its end. What cannot be done others will do.
+    fn finish_our_own(&mut self) {
+        let mut told = Instant::now();
+        while let Some(mut following) = self.following.take() {
+            following.drain();
+            let left = following
+                .timeline
+                .pending
+                .as_ref()
+                .filter(|pending| self.journals.contains(&pending.id))
+                .map(|pending| pending.left.len());
+            let Some(left) = left else { break };
+            if told.elapsed() > Duration::from_secs(1) {
+                told = Instant::now();
+                tracing::info!(left, "a large change is being finished");
+            }
+            self.tidy(&mut following);
+            let goes_on = following
+                .timeline
+                .pending
+                .as_ref()
+                .is_none_or(|pending| pending.left.len() < left || pending.left.is_empty());
+            self.following = Some(following);
+            if !goes_on {
+                tracing::warn!(left, "a large change could not be finished; other replicas will");
+                break;
+            }
+        }
+    }
+}
+
+/// A name that no other process has.
+fn new_name() -> Result<String, StoreError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| StoreError::Io {
+        action: "get random bytes for",
+        path: "a new name".into(),
+        source: std::io::Error::other(error),
+    })?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 impl Store for EtcdStore {
     fn describe(&self) -> String {
-        format!("etcd://{}/{}", self.options.endpoints.join(","), self.options.root)
+        self.name.clone()
     }
 
-    fn scan(&mut self, _: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError> {
-        Err(StoreError::NotOpen)
+    fn scan(&mut self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError> {
+        self.following = None;
+        let (following, scanned) = self.read_everything(visit)?;
+        self.following = Some(following);
+        Ok(scanned)
     }
 
-    fn write(&mut self, _: Revision, _: Writes) -> Commit {
-        Commit::Refused(StoreError::NotOpen)
+    fn load(&mut self) -> Result<Loaded, StoreError> {
+        for _ in 1..READINGS {
+            match load_from(self) {
+                Err(StoreError::NewsLost { .. }) => {}
+                loaded => return loaded,
+            }
+        }
+        load_from(self)
+    }
+
+    fn write(&mut self, base: Revision, writes: Writes) -> Commit {
+        self.write_at(base, writes)
+    }
+
+    fn confirm(&mut self, base: Revision) -> Commit {
+        let fence = match self.look() {
+            Ok(answer) => answer.kvs.first().map_or(0, |pair| pair.mod_revision),
+            Err(error) => {
+                self.following = None;
+                return Commit::Refused(error);
+            }
+        };
+        let Some(following) = &mut self.following else {
+            return Commit::Refused(StoreError::NotOpen);
+        };
+        if fence > following.timeline.revision {
+            following.wait_for(fence, self.options.request_timeout);
+        }
+        if following.is_at(base) { Commit::Committed(base) } else { Commit::Conflict }
+    }
+
+    fn follow(&mut self, wake: Wake) {
+        // For what was heard before anybody was there to be told.
+        wake.wake();
+        let _ = self.wake.set(wake);
+    }
+
+    fn news(&mut self) -> Result<Option<News>, StoreError> {
+        let Some(mut following) = self.following.take() else { return Ok(None) };
+        following.drain();
+        let has_more = self.tidy(&mut following);
+        let news = following
+            .news()
+            .map_err(|detail| self.client.news_lost(following.timeline.revision, detail))?;
+        self.following = Some(following);
+        if has_more && let Some(wake) = self.wake.get() {
+            wake.wake();
+        }
+        Ok(news)
+    }
+
+    fn most_writes(&self) -> usize {
+        transaction::MOST_WRITES
     }
 
     fn reopen(&mut self) -> Result<(), StoreError> {
-        Err(StoreError::NotOpen)
+        self.following = None;
+        self.start()?;
+        let client = self.client.clone();
+        self.wait(async move { client.reset().await }).ok_or(StoreError::NotOpen)?;
+        self.look().map(drop)
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
+        self.finish_our_own();
+        self.let_go();
         Ok(())
     }
 }

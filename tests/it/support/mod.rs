@@ -6,6 +6,7 @@ mod log;
 mod process;
 mod rest;
 mod server;
+mod shared;
 pub(crate) mod state;
 mod status;
 mod wire;
@@ -17,5 +18,6 @@ pub(crate) use process::{
 };
 pub(crate) use rest::{Rest, RestAnswer};
 pub(crate) use server::{ROOT, TestServer, settings};
+pub(crate) use shared::{Contact, Shared};
 pub(crate) use status::{failure, input_error, success};
 pub(crate) use wire::{Wire, WireAnswer, framed, milvus_path};

@@ -54,7 +54,15 @@ impl TestServer {
             settings.store = StoreSetting::Sled(temporary.path().join("data"));
             directory = Some(temporary);
         }
-        let server = Server::start(&settings).await.unwrap();
+        Self::run(Server::start(&settings).await.unwrap(), directory)
+    }
+
+    /// A server on this deployment, which ages by a clock of its own perhaps.
+    pub(crate) async fn on(deployment: Deployment, settings: &Settings) -> Self {
+        Self::run(Server::with_deployment(settings, deployment).await.unwrap(), None)
+    }
+
+    fn run(server: Server, directory: Option<TempDir>) -> Self {
         let address = server.addresses()[0];
         let deployment = server.deployment().clone();
         let (stop, stopped) = oneshot::channel();

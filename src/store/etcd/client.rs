@@ -1,0 +1,341 @@
+//! What is asked of the cluster, over one connection at a time; another member when it fails.
+//!
+//! A question is asked again until it is answered or its time is up. A transaction is sent once:
+//! whether it happened is for `commit.rs` to find out. Logging in, and again when the cluster has
+//! forgotten us, is done here.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+use tonic::metadata::AsciiMetadataValue;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status, Streaming};
+
+use super::connect::{ConnectError, Pace, connect, with_causes};
+use super::{EtcdOptions, StoreError};
+use crate::proto::etcdserverpb::auth_client::AuthClient;
+use crate::proto::etcdserverpb::kv_client::KvClient;
+use crate::proto::etcdserverpb::watch_client::WatchClient;
+use crate::proto::etcdserverpb::{
+    AuthenticateRequest, RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchRequest,
+    WatchResponse,
+};
+
+/// Pause before a question is asked again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Largest answer that is read. The server knows no limit of its own, and a page of records is
+/// far smaller.
+const MAX_ANSWER: usize = 1 << 30;
+
+/// Why a transaction has no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// It has not happened and never will.
+    Never(StoreError),
+    /// It may have happened, or may happen yet.
+    Doubtful(StoreError),
+}
+
+/// A client of the cluster. Cloning shares the connection.
+#[derive(Clone)]
+pub(super) struct Client {
+    options: Arc<EtcdOptions>,
+    /// The store's name, for errors.
+    name: Arc<str>,
+    current: Arc<Mutex<Current>>,
+}
+
+/// The connection in use, and which member comes next.
+#[derive(Default)]
+struct Current {
+    link: Option<Link>,
+    next: usize,
+    made: u64,
+}
+
+/// A connection, with our token on it.
+#[derive(Clone)]
+struct Link {
+    number: u64,
+    channel: Channel,
+    token: Option<AsciiMetadataValue>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("store", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client that has not connected yet.
+    pub(super) fn new(options: EtcdOptions, name: &str) -> Self {
+        Self { options: Arc::new(options), name: name.into(), current: Arc::default() }
+    }
+
+    /// How long one try of anything may take: what is stuck must not use up the time in which
+    /// another member could have answered.
+    pub(super) fn try_timeout(&self) -> Duration {
+        (self.options.request_timeout / 3).min(self.options.max_staleness / 3)
+    }
+
+    /// Reads, and asks again until `within` is over. The state is the newest one, as a majority
+    /// knows it, unless the request names a revision.
+    pub(super) async fn range(
+        &self,
+        request: RangeRequest,
+        within: Duration,
+    ) -> Result<RangeResponse, StoreError> {
+        let until = Instant::now() + within;
+        loop {
+            let (error, is_final) = match self.link().await {
+                Err(Unanswered::Never(error)) => (error, true),
+                Err(Unanswered::Doubtful(error)) => (error, false),
+                Ok(link) => match self.range_once(&link, request.clone(), until).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(status) if status.code() == Code::OutOfRange => {
+                        return Err(self.news_lost(request.revision, describe(&status)));
+                    }
+                    Err(status) => {
+                        let again = self.gave_up_on(&link, &status).await;
+                        (self.error("read", &status), !again)
+                    }
+                },
+            };
+            if is_final || Instant::now() + PAUSE >= until {
+                return Err(error);
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn range_once(
+        &self,
+        link: &Link,
+        request: RangeRequest,
+        until: Instant,
+    ) -> Result<RangeResponse, Status> {
+        let left = until.saturating_duration_since(Instant::now());
+        let mut client = KvClient::new(link.channel.clone()).max_decoding_message_size(MAX_ANSWER);
+        let call = client.range(link.request(request));
+        match timeout(self.try_timeout().min(left), call).await {
+            Ok(answer) => answer.map(tonic::Response::into_inner),
+            Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+        }
+    }
+
+    /// Sends a transaction once. It is sent again only where it surely has not happened.
+    pub(super) async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Unanswered> {
+        let mut logged_in_again = false;
+        loop {
+            let link = self.link().await.map_err(|unanswered| match unanswered {
+                // Nothing has been sent.
+                Unanswered::Never(error) | Unanswered::Doubtful(error) => Unanswered::Never(error),
+            })?;
+            let mut client =
+                KvClient::new(link.channel.clone()).max_decoding_message_size(MAX_ANSWER);
+            let call = client.txn(link.request(request.clone()));
+            let status = match timeout(self.try_timeout(), call).await {
+                Ok(Ok(answer)) => return Ok(answer.into_inner()),
+                Ok(Err(status)) => status,
+                Err(_) => Status::deadline_exceeded("no answer in time"),
+            };
+            let again = self.gave_up_on(&link, &status).await;
+            let error = self.error("write to", &status);
+            if !is_refusal(&status) {
+                return Err(Unanswered::Doubtful(error));
+            }
+            // The token may have expired, which a new connection mends.
+            if !again || logged_in_again {
+                return Err(Unanswered::Never(error));
+            }
+            logged_in_again = true;
+        }
+    }
+
+    /// Opens a watch. The stream ends with an error when the member has lost its leader.
+    pub(super) async fn watch(
+        &self,
+        request: WatchRequest,
+    ) -> Result<(Streaming<WatchResponse>, WatchLink), StoreError> {
+        let link = self.link().await.map_err(|unanswered| match unanswered {
+            Unanswered::Never(error) | Unanswered::Doubtful(error) => error,
+        })?;
+        let mut client =
+            WatchClient::new(link.channel.clone()).max_decoding_message_size(MAX_ANSWER);
+        // Without an end: a stream of requests that ends ends the watch.
+        let (requests, queue) = tokio::sync::mpsc::channel(1);
+        let _ = requests.send(request).await;
+        let queue = futures_util::stream::unfold(queue, |mut queue| async {
+            queue.recv().await.map(|request| (request, queue))
+        });
+        let call = client.watch(link.request(queue));
+        let status = match timeout(self.try_timeout(), call).await {
+            Ok(Ok(stream)) => {
+                let link = WatchLink { client: self.clone(), link, _requests: requests };
+                return Ok((stream.into_inner(), link));
+            }
+            Ok(Err(status)) => status,
+            Err(_) => Status::deadline_exceeded("no answer in time"),
+        };
+        self.gave_up_on(&link, &status).await;
+        Err(self.error("watch", &status))
+    }
+
+    /// Forgets the connection; the next question goes to another member.
+    pub(super) async fn reset(&self) {
+        self.current.lock().await.link = None;
+    }
+
+    /// The connection in use, or a new one to the first member that lets us in.
+    async fn link(&self) -> Result<Link, Unanswered> {
+        let mut current = self.current.lock().await;
+        if let Some(link) = &current.link {
+            return Ok(link.clone());
+        }
+        let mut last = "no member is configured".to_owned();
+        for _ in 0..self.options.endpoints.len() {
+            let endpoints = &self.options.endpoints;
+            let Some(address) = endpoints.get(current.next % endpoints.len()) else { break };
+            current.next = current.next.wrapping_add(1);
+            let pace = Pace { connect: self.try_timeout(), keep_alive: self.try_timeout() };
+            let channel = match connect(address, self.options.tls.as_ref(), pace).await {
+                Ok(channel) => channel,
+                Err(ConnectError::Files(error)) => return Err(Unanswered::Never(error)),
+                Err(ConnectError::Network(detail)) => {
+                    last = format!("{address}: {detail}");
+                    continue;
+                }
+            };
+            match self.log_in(channel.clone()).await {
+                Ok(token) => {
+                    current.made += 1;
+                    let link = Link { number: current.made, channel, token };
+                    current.link = Some(link.clone());
+                    return Ok(link);
+                }
+                Err(status) if is_refusal(&status) => {
+                    let (store, detail) = (self.name.to_string(), describe(&status));
+                    return Err(Unanswered::Never(StoreError::ClusterAccess { store, detail }));
+                }
+                Err(status) => last = format!("{address}: {}", describe(&status)),
+            }
+        }
+        let (action, store) = ("reach", self.name.to_string());
+        Err(Unanswered::Doubtful(StoreError::Cluster { action, store, detail: last }))
+    }
+
+    /// Our token, if the cluster wants one.
+    async fn log_in(&self, channel: Channel) -> Result<Option<AsciiMetadataValue>, Status> {
+        let Some(login) = &self.options.login else { return Ok(None) };
+        let request =
+            AuthenticateRequest { name: login.user.clone(), password: login.password.to_string() };
+        let mut client = AuthClient::new(channel);
+        let answer = match timeout(self.try_timeout(), client.authenticate(request)).await {
+            Ok(Ok(answer)) => answer.into_inner(),
+            // Users are switched off in this cluster.
+            Ok(Err(status)) if status.code() == Code::FailedPrecondition => {
+                tracing::warn!(store = %self.name, "etcd asks for no user; the configured one is not used");
+                return Ok(None);
+            }
+            Ok(Err(status)) => return Err(status),
+            Err(_) => return Err(Status::deadline_exceeded("no answer in time")),
+        };
+        let token = AsciiMetadataValue::try_from(answer.token)
+            .map_err(|_| Status::internal("the token is not text"))?;
+        Ok(Some(token))
+    }
+
+    /// Leaves a connection that failed, unless another one is in use already. True if asking again
+    /// may help: at another member, or after a new login.
+    async fn gave_up_on(&self, link: &Link, status: &Status) -> bool {
+        let may_help = match status.code() {
+            // Also the answer to a token that is out of date.
+            Code::Unauthenticated | Code::InvalidArgument => link.token.is_some(),
+            _ => !is_refusal(status),
+        };
+        if may_help {
+            self.leave(link).await;
+        }
+        may_help
+    }
+
+    async fn leave(&self, link: &Link) {
+        let mut current = self.current.lock().await;
+        if current.link.as_ref().is_some_and(|used| used.number == link.number) {
+            current.link = None;
+        }
+    }
+
+    /// That what came after a revision cannot be had.
+    pub(super) fn news_lost(&self, revision: i64, detail: String) -> StoreError {
+        StoreError::NewsLost { store: self.name.to_string(), revision, detail }
+    }
+
+    fn error(&self, action: &'static str, status: &Status) -> StoreError {
+        let (store, detail) = (self.name.to_string(), describe(status));
+        match status.code() {
+            Code::Unauthenticated | Code::PermissionDenied => {
+                StoreError::ClusterAccess { store, detail }
+            }
+            _ => StoreError::Cluster { action, store, detail },
+        }
+    }
+}
+
+/// What keeps a watch open, and tells the client when it fails.
+pub(super) struct WatchLink {
+    client: Client,
+    link: Link,
+    _requests: tokio::sync::mpsc::Sender<WatchRequest>,
+}
+
+impl WatchLink {
+    /// Leaves the connection of the watch.
+    pub(super) async fn leave(self) {
+        self.client.leave(&self.link).await;
+    }
+}
+
+impl Link {
+    /// A request with our token. A member without a leader is to refuse it rather than to wait.
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        metadata.insert("hasleader", AsciiMetadataValue::from_static("true"));
+        if let Some(token) = &self.token {
+            metadata.insert("token", token.clone());
+        }
+        request
+    }
+}
+
+/// Whether the cluster has refused a request before it did anything. Everything else may also be
+/// said of a request that has been passed on.
+fn is_refusal(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::InvalidArgument
+            | Code::ResourceExhausted
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::Unimplemented
+    )
+}
+
+/// What the cluster said, with what lies behind it.
+fn describe(status: &Status) -> String {
+    let causes = std::error::Error::source(status).map(with_causes);
+    match causes {
+        Some(cause) if !status.message().contains(&cause) => {
+            format!("{}: {cause}", status.message())
+        }
+        _ => status.message().to_owned(),
+    }
+}

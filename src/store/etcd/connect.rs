@@ -1,0 +1,138 @@
+//! One connection to one member, with or without TLS.
+//!
+//! Which member, when another, and what is said over it is left to `client.rs`.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
+
+use super::{EtcdTls, StoreError};
+
+/// Anything that bytes go through.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// The times of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// How long it may take to connect.
+    pub(super) connect: Duration,
+    /// After how long without a sign the other side is asked for one, and how long it has for it.
+    pub(super) keep_alive: Duration,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum ConnectError {
+    /// Our own files are no good; another member would not help.
+    Files(StoreError),
+    /// The member cannot be reached.
+    Network(String),
+}
+
+/// Connects to `host:port`.
+pub(super) async fn connect(
+    address: &str,
+    tls: Option<&EtcdTls>,
+    pace: Pace,
+) -> Result<Channel, ConnectError> {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    // Read for each connection: certificates are renewed while we run.
+    let tls = tls.map(client_config).transpose().map_err(ConnectError::Files)?;
+    let uri = format!("{scheme}://{address}")
+        .parse::<Uri>()
+        .map_err(|error| ConnectError::Network(format!("`{address}` is no address: {error}")))?;
+    let endpoint = Endpoint::from(uri.clone())
+        .origin(uri)
+        .connect_timeout(pace.connect)
+        .http2_keep_alive_interval(pace.keep_alive)
+        .keep_alive_timeout(pace.keep_alive)
+        .keep_alive_while_idle(true);
+    let address = Arc::new(address.to_owned());
+    let connector = service_fn(move |_: Uri| {
+        let (address, tls) = (Arc::clone(&address), tls.clone());
+        async move { open(&address, tls).await.map(TokioIo::new) }
+    });
+    let connected = tokio::time::timeout(pace.connect, endpoint.connect_with_connector(connector));
+    match connected.await {
+        Ok(Ok(channel)) => Ok(channel),
+        Ok(Err(error)) => Err(ConnectError::Network(with_causes(&error))),
+        Err(_) => Err(ConnectError::Network("it does not answer".to_owned())),
+    }
+}
+
+async fn open(address: &str, tls: Option<Arc<ClientConfig>>) -> io::Result<Box<dyn Stream>> {
+    let tcp = TcpStream::connect(address).await?;
+    tcp.set_nodelay(true)?;
+    let Some(config) = tls else { return Ok(Box::new(tcp)) };
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let name = ServerName::try_from(host).map_err(io::Error::other)?;
+    Ok(Box::new(TlsConnector::from(config).connect(name, tcp).await?))
+}
+
+fn client_config(tls: &EtcdTls) -> Result<Arc<ClientConfig>, StoreError> {
+    let versions = if tls.only_tls13 { &[&TLS13][..] } else { &[&TLS13, &TLS12] };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(&tls.ca)? {
+        roots.add(certificate).map_err(unusable(&tls.ca))?;
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)
+        .map_err(unusable(&tls.ca))?
+        .with_root_certificates(roots);
+    let mut config = match &tls.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let key =
+                PrivateKeyDer::from_pem_file(&identity.key).map_err(unusable(&identity.key))?;
+            builder
+                .with_client_auth_cert(certificates(&identity.certificate)?, key)
+                .map_err(unusable(&identity.certificate))?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StoreError> {
+    let found: Vec<_> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(unusable(path))?;
+    if found.is_empty() {
+        return Err(unusable(path)("there is no certificate in it"));
+    }
+    Ok(found)
+}
+
+fn unusable<E: ToString>(path: &Path) -> impl Fn(E) -> StoreError {
+    move |error| StoreError::Tls { path: path.to_owned(), detail: error.to_string() }
+}
+
+/// An error with what caused it; the outermost one alone says only that something failed.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,141 @@
+//! The timeline and the queue that carries it on, on the writer's thread.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use super::follow::{Follower, Heard};
+use super::timeline::{Broken, Timeline, Told};
+use crate::clock::{Clock, Uptime};
+use crate::model::Revision;
+use crate::store::News;
+
+/// Most probes that wait for their revision.
+const MOST_PROBES: usize = 16;
+
+/// Where the cluster is, what has changed since the writer last asked, and since when it is known.
+#[derive(Debug)]
+pub(super) struct Following {
+    pub(super) timeline: Timeline,
+    follower: Follower,
+    clock: Arc<dyn Clock>,
+    told: Told,
+    /// The revision that the writer knows.
+    known: i64,
+    /// Moments at which a revision was the newest that we have not come to yet.
+    probes: VecDeque<(Uptime, i64)>,
+    as_of: Option<Uptime>,
+    lost: Option<String>,
+}
+
+impl Following {
+    pub(super) fn new(timeline: Timeline, follower: Follower, clock: Arc<dyn Clock>) -> Self {
+        let known = timeline.revision;
+        let (told, probes) = (Told::default(), VecDeque::new());
+        Self { timeline, follower, clock, told, known, probes, as_of: None, lost: None }
+    }
+
+    /// Takes over what has been heard, without waiting.
+    pub(super) fn drain(&mut self) {
+        while let Ok(heard) = self.follower.inbox.try_recv() {
+            self.take(heard);
+        }
+    }
+
+    /// Whether this is the state that the writer knows, and the following goes on.
+    pub(super) fn is_at(&mut self, base: Revision) -> bool {
+        self.drain();
+        self.lost.is_none() && self.known == self.timeline.revision && revision(base) == self.known
+    }
+
+    /// Whether anything has changed for the writer since it last asked.
+    pub(super) fn has_changes(&self) -> bool {
+        !self.told.changes.is_empty()
+    }
+
+    /// Waits until the timeline has come to a revision. False if it does not in time, or at all.
+    pub(super) fn wait_for(&mut self, revision: i64, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        self.drain();
+        while self.timeline.revision < revision && self.lost.is_none() {
+            let left = until.saturating_duration_since(Instant::now());
+            if !self.wait_once(left) {
+                return false;
+            }
+        }
+        self.lost.is_none()
+    }
+
+    /// Waits for anything to be heard. False if nothing is.
+    pub(super) fn wait_once(&mut self, within: Duration) -> bool {
+        match self.follower.inbox.recv_timeout(within) {
+            Ok(heard) => {
+                self.take(heard);
+                self.drain();
+                true
+            }
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+        }
+    }
+
+    /// Says that what is known is not to be relied on, so that it is read afresh.
+    pub(super) fn lose(&mut self, why: &str) {
+        self.lost.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// What has changed since the last time, or why that cannot be told.
+    pub(super) fn news(&mut self) -> Result<Option<News>, String> {
+        self.drain();
+        if let Some(why) = &self.lost {
+            return Err(why.clone());
+        }
+        let Told { changes, ignored } = std::mem::take(&mut self.told);
+        let as_of = self.as_of.take();
+        let moved = self.known != self.timeline.revision;
+        if !moved && as_of.is_none() && ignored.is_empty() {
+            return Ok(None);
+        }
+        self.known = self.timeline.revision;
+        let revision = Revision(u64::try_from(self.known).unwrap_or(0));
+        Ok(Some(News { revision, changes, ignored, as_of }))
+    }
+
+    fn take(&mut self, heard: Heard) {
+        if self.lost.is_some() {
+            return;
+        }
+        match heard {
+            Heard::Events(events) => {
+                let now = self.clock.uptime();
+                if let Err(broken) = self.timeline.hear(events, now, &mut self.told) {
+                    self.lost = Some(match broken {
+                        Broken::Order(detail) => detail,
+                        Broken::OwnKey { key, detail } => format!("`{key}`: {detail}"),
+                    });
+                    return;
+                }
+            }
+            Heard::Probe(at, revision) => {
+                self.probes.push_back((at, revision));
+                // The latest ones say most; without an end of it only they are worth keeping.
+                if self.probes.len() > MOST_PROBES {
+                    self.probes.pop_front();
+                }
+            }
+            Heard::Lost(why) => self.lost = Some(why),
+        }
+        while let Some(&(at, revision)) = self.probes.front() {
+            if revision > self.timeline.revision {
+                break;
+            }
+            self.as_of = Some(at);
+            self.probes.pop_front();
+        }
+    }
+}
+
+/// A revision as etcd counts; one that etcd cannot have is none of its.
+pub(super) fn revision(revision: Revision) -> i64 {
+    i64::try_from(revision.0).unwrap_or(-1)
+}
