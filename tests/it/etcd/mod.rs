@@ -5,4 +5,5 @@
 //! environment, as in `kill.rs`, and is no test of its own.
 
 mod contract;
+mod example;
 mod support;
