@@ -81,16 +81,16 @@ struct Bare {
 impl Bare {
     async fn connect(etcd: &Etcd) -> Self {
         let url = format!("http://{}", etcd.endpoint);
-        let connect = || Channel::from_shared(url.clone()).unwrap().connect();
+        let endpoint = Channel::from_shared(url).unwrap();
         let create = WatchCreateRequest { key: KEY.to_vec(), ..WatchCreateRequest::default() };
         let request = WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) };
         let (requests, mut queue) = tokio::sync::mpsc::channel(1);
         requests.send(request).await.unwrap();
         let queue = futures_util::stream::poll_fn(move |context| queue.poll_recv(context));
-        let mut watcher = WatchClient::new(connect().await.unwrap());
+        let mut watcher = WatchClient::new(endpoint.connect().await.unwrap());
         let mut watch = watcher.watch(queue).await.unwrap().into_inner();
         assert!(watch.message().await.unwrap().unwrap().created);
-        Self { writer: KvClient::new(connect().await.unwrap()), watch, _requests: requests }
+        Self { writer: KvClient::new(endpoint.connect().await.unwrap()), watch, _requests: requests }
     }
 
     /// One round: from before the put until the watch has told of it.
