@@ -146,6 +146,12 @@ pub trait Store: Debug + Send {
         Ok(None)
     }
 
+    /// Whether others change it, too. Then all there is to know comes by the news, also while
+    /// changes fail, and it is loaded again only when those are lost.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Most writes that are made as cheaply together as one alone.
     fn most_writes(&self) -> usize {
         usize::MAX

@@ -44,6 +44,8 @@ impl Drop for Ended {
 struct Recovery {
     next: Instant,
     pause: Duration,
+    /// Why it last could not be reopened.
+    told: Option<String>,
 }
 
 /// What the thread shares with those who read.
@@ -151,6 +153,10 @@ impl Worker {
                     self.publish_with_news(state);
                     return Ok(revision);
                 }
+                Commit::Refused(error) if error.is_of_the_change() => {
+                    tracing::warn!(store = %self.store.describe(), %error, "a change is refused");
+                    return Err(WriteError::Refused);
+                }
                 Commit::Refused(error) => {
                     self.fail("refused", &error);
                     return Err(WriteError::Refused);
@@ -204,7 +210,8 @@ impl Worker {
 
     /// Publishes what others have changed.
     fn hear(&mut self) {
-        if self.recovery.is_some() {
+        // A store of our own has none, and may not be asked while it is not open.
+        if self.recovery.is_some() && !self.store.is_shared() {
             return;
         }
         match self.store.news() {
@@ -213,6 +220,8 @@ impl Worker {
                 let mut state = (*self.published.cell.get()).clone();
                 self.publish_news(&mut state, news);
             }
+            // The recovery reads everything afresh.
+            Err(_) if self.recovery.is_some() => {}
             Err(error) => self.reload(&error),
         }
     }
@@ -225,6 +234,8 @@ impl Worker {
                 self.publish_news(&mut state, news);
                 Ok(())
             }
+            // What it was has yet to be heard.
+            Ok(None) if self.store.is_shared() => Ok(()),
             Ok(None) | Err(_) => self.load(),
         }
     }
@@ -259,7 +270,7 @@ impl Worker {
             "the store failed; the service is read-only until it has been reopened"
         );
         self.published.writable.store(false, Ordering::Release);
-        self.recovery = Some(Recovery { next: Instant::now(), pause: FIRST_PAUSE });
+        self.recovery = Some(Recovery { next: Instant::now(), pause: FIRST_PAUSE, told: None });
     }
 
     /// Tries to reopen the store and to rebuild the state from what it holds.
@@ -267,8 +278,8 @@ impl Worker {
         let Some(recovery) = &mut self.recovery else {
             return;
         };
-        let pause = recovery.pause;
-        match self.store.reopen().and_then(|()| self.load()) {
+        let (pause, recovery_told) = (recovery.pause, recovery.told.take());
+        match self.store.reopen().and_then(|()| self.reread()) {
             Ok(()) => {
                 self.recovery = None;
                 self.published.writable.store(true, Ordering::Release);
@@ -279,14 +290,23 @@ impl Worker {
                 );
             }
             Err(error) => {
-                tracing::warn!(
-                    store = %self.store.describe(), %error, retry_in = ?pause,
-                    "the store cannot be reopened yet"
-                );
+                let text = error.to_string();
+                // Told again only when it is something else.
+                if recovery_told.as_deref() != Some(&*text) {
+                    tracing::warn!(
+                        store = %self.store.describe(), %error, "the store cannot be reopened yet"
+                    );
+                }
                 let next = Instant::now() + pause;
-                self.recovery = Some(Recovery { next, pause: (pause * 2).min(MAX_PAUSE) });
+                let pause = (pause * 2).min(MAX_PAUSE);
+                self.recovery = Some(Recovery { next, pause, told: Some(text) });
             }
         }
+    }
+
+    /// Brings the state up to a store that has been reopened.
+    fn reread(&mut self) -> Result<(), StoreError> {
+        if self.store.is_shared() { self.catch_up() } else { self.load() }
     }
 
     /// Tells when the state has become too old to decide on, and when it is young again.

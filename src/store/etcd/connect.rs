@@ -53,7 +53,10 @@ pub(super) async fn connect(
 ) -> Result<Channel, ConnectError> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     // Read for each connection: certificates are renewed while we run.
-    let tls = tls.map(client_config).transpose().map_err(ConnectError::Files)?;
+    let tls = match tls.cloned() {
+        None => None,
+        Some(tls) => Some(load(tls).await.map_err(ConnectError::Files)?),
+    };
     let uri = format!("{scheme}://{address}")
         .parse::<Uri>()
         .map_err(|error| ConnectError::Network(format!("`{address}` is no address: {error}")))?;
@@ -84,6 +87,13 @@ async fn open(address: &str, tls: Option<Arc<ClientConfig>>) -> io::Result<Box<d
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host).map_err(io::Error::other)?;
     Ok(Box::new(TlsConnector::from(config).connect(name, tcp).await?))
+}
+
+/// Reads the files where it may take its time.
+async fn load(tls: EtcdTls) -> Result<Arc<ClientConfig>, StoreError> {
+    let path = tls.ca.clone();
+    let reading = tokio::task::spawn_blocking(move || client_config(&tls));
+    reading.await.unwrap_or_else(|_| Err(unusable(&path)("reading it failed")))
 }
 
 fn client_config(tls: &EtcdTls) -> Result<Arc<ClientConfig>, StoreError> {

@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use prost::Message as _;
 
-use super::layout::{FENCE, FORMAT, HEAD, Layout};
-use super::timeline::{NEWEST_FORMAT, Timeline};
+use super::journal::{self, Turn};
+use super::layout::{DONE, FENCE, FORMAT, HEAD, Layout};
+use super::timeline::{NEWEST_FORMAT, Pending, Timeline};
 use crate::proto::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::proto::etcdserverpb::request_op::Request;
 use crate::proto::etcdserverpb::response_op::Response;
@@ -19,7 +20,7 @@ use crate::proto::etcdserverpb::{
 use crate::proto::journal::Head;
 
 /// Most keys that one transaction writes: etcd takes 128 operations and as many comparisons, of
-/// which the fence, the head and the format need two.
+/// which fence and head, fence and format, or head and progress need two.
 pub(super) const MOST_WRITES: usize = 126;
 
 /// Most bytes of keys and values in one transaction, keys counted twice for their comparison. etcd
@@ -76,23 +77,21 @@ impl<'a> Change<'a> {
         self
     }
 
-    /// The head that makes a large change.
-    pub(super) fn head(mut self, head: &Head) -> Self {
+    /// The head that makes a large change. Pieces are only ever taken away all together, so that
+    /// the first one is as it was put says that all of them are there.
+    pub(super) fn head(mut self, head: &Head, first_piece: i64) -> Self {
+        self.request.compare.push(is_at(self.layout.piece(&head.id, 0), first_piece));
         self.request.success.push(put_op(self.layout.key(HEAD), head.encode_to_vec()));
         self
     }
 
-    /// Takes pieces away.
-    pub(super) fn without_pieces(mut self, id: &str) -> Self {
-        self.request.success.push(delete_op(self.layout.pieces(id)));
-        self
-    }
-
-    /// Takes the head away that was put at this revision.
-    pub(super) fn end_of_journal(mut self, at: i64) -> Self {
+    /// Takes the journal of a change away of which every write has been made.
+    pub(super) fn end_of_journal(mut self, pending: &Pending) -> Self {
         let key = self.layout.key(HEAD);
-        self.request.compare.push(is_at(key.clone(), at));
+        self.request.compare.push(is_at(key.clone(), pending.at));
         self.request.success.push(delete_key_op(key));
+        self.request.success.push(delete_key_op(self.layout.key(DONE)));
+        self.request.success.push(delete_op(self.layout.pieces(&pending.id)));
         self
     }
 
@@ -113,20 +112,38 @@ pub(super) fn bump(layout: &Layout, fence: i64, stamp: &[u8]) -> TxnRequest {
     }
 }
 
-/// Some of the writes of a large change whose head was put at this revision. As long as the head
-/// is there no other change of ours is made, so it stands for the fence.
-pub(super) fn part_of_journal<'w>(
+/// As many of the writes of a large change as fit; how far it is then made is moved on with them.
+/// As long as the head is there no other change of ours is made, so the two stand for the fence.
+pub(super) fn part_of_journal(
     layout: &Layout,
     timeline: &Timeline,
-    at: i64,
-    writes: impl IntoIterator<Item = (&'w Vec<u8>, &'w Option<Vec<u8>>)>,
+    pending: &Pending,
 ) -> TxnRequest {
-    let mut request =
-        TxnRequest { compare: vec![is_at(layout.key(HEAD), at)], ..TxnRequest::default() };
-    for (key, value) in writes {
-        push_write(&mut request, layout, timeline, key, value.as_ref());
+    let head = is_at(layout.key(HEAD), pending.at);
+    let done = layout.key(DONE);
+    let mut request = TxnRequest {
+        compare: vec![head, is_at(done.clone(), timeline.done)],
+        ..TxnRequest::default()
+    };
+    let mut last = None;
+    for (turn, value) in pending.left.iter().take(first_that_fit(&pending.left)) {
+        push_write(&mut request, layout, timeline, &turn.1, value.as_ref());
+        last = Some(turn);
+    }
+    if let Some(turn) = last {
+        request.success.push(put_op(done, journal::write_done(&pending.id, turn)));
     }
     request
+}
+
+/// Takes pieces away that no head has made a change of; none will once they are gone. It needs no
+/// room, so it goes through also where nothing can be put.
+pub(super) fn without_pieces(layout: &Layout, id: &str) -> TxnRequest {
+    TxnRequest {
+        compare: vec![is_at(layout.key(HEAD), 0)],
+        success: vec![delete_op(layout.pieces(id))],
+        failure: Vec::new(),
+    }
 }
 
 /// A put that depends on nothing.
@@ -151,13 +168,10 @@ pub(super) fn read(answer: TxnResponse) -> Answer {
 }
 
 /// As many writes from the front of these as fit into one transaction, at least one.
-pub(super) fn first_that_fit<K>(
-    writes: &BTreeMap<K, Option<Vec<u8>>>,
-    key_of: impl Fn(&K) -> &Vec<u8>,
-) -> usize {
+fn first_that_fit(writes: &BTreeMap<Turn, Option<Vec<u8>>>) -> usize {
     let mut bytes = 0;
-    let fitting = writes.iter().take(MOST_WRITES).take_while(|(key, value)| {
-        bytes += size(key_of(key), value.as_ref());
+    let fitting = writes.iter().take(MOST_WRITES).take_while(|((_, key), value)| {
+        bytes += size(key, value.as_ref());
         bytes <= MOST_BYTES
     });
     fitting.count().max(1)
