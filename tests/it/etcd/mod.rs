@@ -4,4 +4,5 @@
 //! runs every ignored test of this module. A longer run of one is therefore asked for by the
 //! environment, as in `kill.rs`, and is no test of its own.
 
+mod metastore;
 mod support;
