@@ -7,7 +7,9 @@ use milvus_rbac::config::Compat;
 use milvus_rbac::credential::Caller;
 
 use super::read::{caller, custom_groups, grants_of, may};
-use super::{GROUPS, IDS, MEMBERS, Pairs, ROLES, ROWS, Root, USERS, dump, eventually, group};
+use super::{
+    GROUPS, IDS, MEMBERS, Pairs, ROLES, ROWS, Root, USERS, dump, eventually, group, hashed,
+};
 use crate::privileges::client::{create_group, entity, operate, operate_v2, succeeded};
 use crate::support::{Log, ROOT, TestServer, success};
 
@@ -46,7 +48,7 @@ async fn records_of_a_newer_version_are_kept_and_decide_nothing() {
     let future_group = [&group("ms_later", &[])[..], b"\x12\x0a\x0a\x05Query\x12\x01x\x1a\x03new"];
     let future_user = format!(
         r#"{{"mfa":{{"kind":["totp"]}},"encrypted_password":"{}","time_tick":18446744073709551615,"locked":false}}"#,
-        bcrypt::hash(PASSWORD, 4).unwrap().replacen("$2b$", "$2a$", 1)
+        hashed(PASSWORD)
     );
     // Right kinds of keys with the wrong number of names, and kinds that nobody knows.
     let strange = [

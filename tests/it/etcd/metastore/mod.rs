@@ -132,7 +132,7 @@ impl Root {
         let record = self.get(&key).unwrap();
         let hash = hash_in(&record, rest);
         assert!(hash.starts_with("$2a$10$"), "{hash}");
-        assert!(bcrypt::verify(password, &hash).unwrap(), "{user}");
+        assert!(is_of(&hash, password), "{user}");
         put(key, record)
     }
 }
@@ -206,8 +206,14 @@ impl Ledger {
 
 /// The id of a new row, `role/Type/database.object`: the MD5 of its key below the root path.
 pub(super) fn id32(row: &str) -> String {
-    let digest = Md5::digest(format!("{ROWS}{row}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    md5(&format!("{ROWS}{row}"))
+}
+
+pub(super) fn md5(text: &str) -> String {
+    let hex = |byte: &u8| {
+        [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+    };
+    Md5::digest(text).iter().flat_map(hex).collect()
 }
 
 /// The lines for a row that is made with its privileges, all granted by root.
@@ -233,6 +239,18 @@ pub(super) fn hash_in(record: &[u8], rest: &str) -> String {
     let hash = hash.unwrap_or_else(|| panic!("{text}"));
     assert_eq!(text, format!("{{\"encrypted_password\":\"{hash}\"{rest}"));
     hash.to_owned()
+}
+
+/// A hash as Milvus writes it, of the lowest cost.
+#[allow(clippy::disallowed_methods, reason = "as somebody else would make it")]
+pub(super) fn hashed(password: &str) -> String {
+    bcrypt::hash(password, 4).unwrap().replacen("$2b$", "$2a$", 1)
+}
+
+/// Whether a hash is of this password.
+#[allow(clippy::disallowed_methods, reason = "as somebody else would read it")]
+pub(super) fn is_of(hash: &str, password: &str) -> bool {
+    bcrypt::verify(password, hash).unwrap()
 }
 
 /// Waits until something holds, for as long as a replica may take.

@@ -9,7 +9,7 @@ use milvus_rbac::proto::milvus as pb;
 use super::read::Expected;
 use super::{
     GROUPS, IDS, Ledger, MEMBERS, ROLES, ROWS, Root, USERS, delete, dump, eventually, group, id32,
-    new_row, put,
+    md5, new_row, put,
 };
 use crate::privileges::client::{
     backup, create_group, drop_group, entity, operate, operate_group, operate_v2, restore,
@@ -169,6 +169,10 @@ async fn rows_from_before_databases_and_short_ids_that_are_shared_are_changed_wi
     // A short id that two rows share: the one that changes moves to an id of its own first.
     let row = "ms_writer/Collection/default.ms_shared";
     root.put(&format!("{ROWS}{row}"), "1e655fbdfee6aa52");
+    // And a row that somebody has copied, with the id that another will want.
+    let (copied, wanted) = ("ms_writer/Collection/ms_db.ms_c", "ms_reader/Collection/ms_db.ms_c");
+    root.put(&format!("{ROWS}{copied}"), id32(wanted));
+    root.put(&format!("{IDS}{}/PrivilegeInsert", id32(wanted)), "root");
     let server = root.careful_server(Compat::Milvus).await;
     let client = server.grpc(ROOT).await;
     let mut ledger = Ledger::of(&root);
@@ -176,6 +180,12 @@ async fn rows_from_before_databases_and_short_ids_that_are_shared_are_changed_wi
     ledger.expect(new_row(row, &["PrivilegeQuery", "PrivilegeSearch", "PrivilegeDelete"]));
     by_object(&client, "ms_reader", ("Collection", "ms_orders"), "Query", "", 1).await;
     ledger.expect([delete(format!("{IDS}1e655fbdfee6aa52/PrivilegeQuery"))]);
+    by_object(&client, "ms_reader", ("Collection", "ms_c"), "Search", "ms_db", 0).await;
+    let other = md5(&format!("{ROWS}{wanted}/{}", id32(wanted)));
+    ledger.expect([
+        put(format!("{ROWS}{wanted}"), &other),
+        put(format!("{IDS}{other}/PrivilegeSearch"), "root"),
+    ]);
     server.stop().await;
 }
 
