@@ -1,5 +1,6 @@
 //! `decide` at 1,000, 10,000 and 100,000 grants, beside the casbin crate with Milvus's shape of
-//! policies on the same data; and what one grant costs at each size. See `README.md` here.
+//! policies on the same data; what one grant costs at each size; and what it costs to ask for the
+//! age of the state before. See `README.md` here.
 
 #![allow(
     missing_docs,
@@ -9,12 +10,15 @@
 )]
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use casbin::function_map::OperatorFunction;
 use casbin::rhai::Dynamic;
 use casbin::{CoreApi as _, DefaultModel, Enforcer, MemoryAdapter, MgmtApi as _};
 use criterion::{BatchSize, Criterion};
+use milvus_rbac::clock::{Clock as _, SystemClock};
+use milvus_rbac::freshness::Freshness;
 use milvus_rbac::model::{
     Change, GrantId, Grantor, ObjectRow, Record, Revision, Role, RoleName, UserName,
 };
@@ -258,9 +262,23 @@ fn measure(criterion: &mut Criterion, runtime: &tokio::runtime::Runtime, grants:
     ours_warm
 }
 
+/// What each decision asks before it: nothing has to be read where nobody else writes.
+fn age(criterion: &mut Criterion) {
+    let own = Freshness::default();
+    criterion.bench_function("age, a store of our own", |bencher| {
+        bencher.iter(|| black_box(&own).is_stale());
+    });
+    let shared = Freshness::new(Arc::new(SystemClock), Duration::from_secs(3600));
+    shared.confirm(SystemClock.uptime());
+    criterion.bench_function("age, a shared store", |bencher| {
+        bencher.iter(|| black_box(&shared).is_stale());
+    });
+}
+
 fn main() {
     let mut criterion = Criterion::default().sample_size(20).configure_from_args();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    age(&mut criterion);
     let medians = SIZES.map(|grants| measure(&mut criterion, &runtime, grants));
     println!("decide, 100,000 grants against 1,000: {:.2} times", medians[2] / medians[0]);
     criterion.final_summary();

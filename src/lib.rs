@@ -13,6 +13,7 @@ pub mod policy;
 
 pub mod credential;
 
+pub mod copy;
 pub mod store;
 pub mod writer;
 

@@ -1,6 +1,7 @@
 //! What each subcommand does. Only here are errors told to a person and turned into exit codes:
 //! 1 for a failure, 2 for a usage or configuration that has to change.
 
+mod copy;
 mod inspect;
 mod reset_password;
 mod serve;
@@ -50,10 +51,20 @@ pub(crate) fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(flags) => serve::run(&flags),
         Command::Config(command) => inspect::run(&command),
         Command::ResetPassword(flags) => reset_password::run(&flags),
+        Command::Copy(flags) => copy::run(&flags),
     }
 }
 
 /// Reads the configuration from everywhere.
 fn configuration(flags: &Flags) -> Result<Loaded, Failure> {
     load(flags, &ProcessEnvironment).map_err(Failure::configuration)
+}
+
+/// The same for a command that opens two stores; the mistakes of both are told together.
+fn configuration_of_two(first: &Flags, second: &Flags) -> Result<(Loaded, Loaded), Failure> {
+    match (load(first, &ProcessEnvironment), load(second, &ProcessEnvironment)) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err(first), Err(second)) => Err(Failure::configuration(first.and(second))),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(Failure::configuration(error)),
+    }
 }

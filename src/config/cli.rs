@@ -43,6 +43,29 @@ Environment:
 
 Exit codes: 0 success, 1 failure, 2 bad usage or configuration.";
 
+/// Shown by `copy --help`.
+const COPY: &str = "\
+What is copied: every record of users, roles, memberships, grants and privilege groups, byte for
+byte, those of unknown kind included. Keys of others in the same etcd are left out and counted.
+The target gets all of it or nothing, and is then read back and compared. A data directory belongs
+to one process, so its server has to be down.
+
+With --merge, into a target that holds something:
+  what only the target holds stays; nothing is deleted
+  users, roles and groups that both have take what the source says, passwords included
+  memberships are united
+  grants are united object by object: the target's ids stay, and what the source grants goes there
+
+Both stores are reached with the same settings: there is one etcd.auth and one etcd.ssl. Between
+clusters with different ones, copy to a data directory first, and from there with the others.
+
+Examples:
+  From one machine to a fleet:
+    milvus-rbac copy --from sled:/var/lib/milvus-rbac --to etcd://etcd-0:2379/by-dev/meta
+
+  From a Milvus's etcd, where and how as milvus.yaml says, to a data directory:
+    milvus-rbac copy --config milvus.yaml --from etcd:// --to sled:./copy";
+
 /// Users and roles for any Milvus-protocol deployment.
 ///
 /// Keeps users, roles and grants, and answers Milvus's own RPCs for them, gRPC and REST on one
@@ -86,6 +109,9 @@ pub enum Command {
     /// without showing it, or reads it from standard input if that is not a terminal. Creates
     /// root if the store has lost it.
     ResetPassword(ResetPasswordFlags),
+    /// Copy users, roles, grants and privilege groups from one store to another
+    #[command(after_long_help = COPY)]
+    Copy(CopyFlags),
 }
 
 /// What to look at.
@@ -153,6 +179,49 @@ pub struct ResetPasswordFlags {
     /// What every command has that opens a store.
     #[command(flatten)]
     pub store: StoreFlags,
+}
+
+/// Flags of `copy`.
+#[derive(Debug, Clone, Args)]
+pub struct CopyFlags {
+    /// The store that is read: sled:PATH or etcd://HOST:PORT,…/ROOT
+    #[arg(long, value_name = "STORE")]
+    pub from: String,
+    /// The store that is written: sled:PATH or etcd://HOST:PORT,…/ROOT
+    #[arg(long, value_name = "STORE")]
+    pub to: String,
+    /// Unite both stores if the target holds something
+    #[arg(long)]
+    pub merge: bool,
+    /// Read settings from this YAML file, such as a milvus.yaml [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Read a data directory although it is older than what was acknowledged; rights that were
+    /// revoked since may be back
+    #[arg(long)]
+    pub accept_data_loss: bool,
+}
+
+impl CopyFlags {
+    /// The flags for the source.
+    pub fn source(&self) -> Flags {
+        let accept_data_loss = self.accept_data_loss;
+        Flags { accept_data_loss, ..self.one("--from", &self.from) }
+    }
+
+    /// The flags for the target. It never accepts a loss: what it lost could be a revocation.
+    pub fn target(&self) -> Flags {
+        self.one("--to", &self.to)
+    }
+
+    fn one(&self, flag: &'static str, store: &str) -> Flags {
+        Flags {
+            config: self.config.clone(),
+            store: Some(store.to_owned()),
+            store_flag: Some(flag),
+            ..Flags::default()
+        }
+    }
 }
 
 impl From<&StoreFlags> for Flags {
@@ -224,6 +293,19 @@ mod tests {
             assert!(Cli::try_parse_from(["milvus-rbac", "reset-password", "root", wrong]).is_err());
         }
         assert!(Cli::try_parse_from(["milvus-rbac", "reset-password"]).is_err());
+    }
+
+    #[test]
+    fn copy_takes_two_stores_and_a_loss_is_accepted_only_of_the_source() {
+        let line = ["copy", "--from", "sled:a", "--to", "sled:b", "--accept-data-loss"];
+        let Command::Copy(copy) = command(&line) else { panic!("not copy") };
+        let (source, target) = (copy.source(), copy.target());
+        assert_eq!((source.store.as_deref(), source.store_flag), (Some("sled:a"), Some("--from")));
+        assert_eq!((target.store.as_deref(), target.store_flag), (Some("sled:b"), Some("--to")));
+        assert!(source.accept_data_loss && !target.accept_data_loss && !copy.merge);
+        for wrong in [&["copy"][..], &["copy", "--from", "sled:a"], &["copy", "--to", "sled:a"]] {
+            assert!(Cli::try_parse_from(["milvus-rbac"].iter().chain(wrong)).is_err());
+        }
     }
 
     #[test]

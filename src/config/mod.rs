@@ -57,6 +57,8 @@ pub struct Flags {
     pub listen: Vec<String>,
     /// `--store STORE`
     pub store: Option<String>,
+    /// The flag that `store` was given with, if not `--store`.
+    pub store_flag: Option<&'static str>,
     /// `--compat MODE`
     pub compat: Option<String>,
     /// `--log-format FORMAT`
@@ -128,7 +130,7 @@ fn apply_flags(reader: &mut Reader, flags: &Flags) {
     let listen = (!flags.listen.is_empty()).then(|| flags.listen.join(","));
     let texts = [
         ("rbac.listen", "--listen", &listen),
-        ("rbac.store", "--store", &flags.store),
+        ("rbac.store", flags.store_flag.unwrap_or("--store"), &flags.store),
         ("rbac.compat", "--compat", &flags.compat),
         ("rbac.logFormat", "--log-format", &flags.log_format),
     ];

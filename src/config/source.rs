@@ -53,6 +53,17 @@ pub(super) struct Mistake {
 pub struct ConfigErrors(pub(super) Vec<Mistake>);
 
 impl ConfigErrors {
+    /// These mistakes and those of another configuration, each once.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for mistake in other.0 {
+            if !self.0.contains(&mistake) {
+                self.0.push(mistake);
+            }
+        }
+        self
+    }
+
     /// How many mistakes there are.
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms each room may use, beside itself. `grpc::codec` is one door of the room `grpc`.
-const DOORS: [(&str, &[&str]); 20] = [
+const DOORS: [(&str, &[&str]); 21] = [
     ("model", &[]),
     ("clock", &[]),
     ("freshness", &["clock"]),
@@ -13,6 +13,7 @@ const DOORS: [(&str, &[&str]); 20] = [
     ("snapshot", &["model"]),
     ("policy", &["model", "snapshot"]),
     ("store", &["model", "proto", "clock"]),
+    ("copy", &["model", "store"]),
     ("credential", &["model", "snapshot", "clock"]),
     ("writer", &["model", "snapshot", "store", "clock", "freshness"]),
     ("admin", &["model", "snapshot", "writer", "credential", "log"]),

@@ -98,10 +98,13 @@ impl Embedded {
         answer.results.into_iter().map(|result| result.role.unwrap().name).collect()
     }
 
-    async fn health(&self) -> (bool, Vec<String>) {
+    /// Whether it is healthy, why not, and the code of the state of its component.
+    async fn health(&self) -> (bool, Vec<String>, i32) {
         let request = as_root(pb::CheckHealthRequest {});
         let answer = self.rpcs.clone().check_health(request).await.unwrap().into_inner();
-        (answer.is_healthy, answer.reasons)
+        let request = as_root(pb::GetComponentStatesRequest {});
+        let states = self.rpcs.clone().get_component_states(request).await.unwrap().into_inner();
+        (answer.is_healthy, answer.reasons, states.state.unwrap().state_code)
     }
 
     async fn becomes_writable(&self) {
@@ -164,18 +167,18 @@ async fn a_failed_sync_is_told_and_makes_the_service_read_only_until_it_is_reope
     let disk = Arc::new(Disk::default());
     let embedded = Embedded::open(&home.path().join("data"), &disk).await;
     assert_eq!(embedded.create_role("kept").await, MilvusStatus::default());
-    assert_eq!(embedded.health().await, (true, Vec::new()));
+    assert_eq!(embedded.health().await, (true, Vec::new(), 1));
 
     disk.break_down(true);
     assert_eq!(embedded.create_role("doubtful").await, refused(UNKNOWN, false));
     assert_eq!(embedded.create_role("refused").await, refused(READ_ONLY, true));
     let reason = "the store has failed: reads and checks go on, changes are refused".to_owned();
-    assert_eq!(embedded.health().await, (false, vec![reason]));
+    assert_eq!(embedded.health().await, (false, vec![reason], 2));
     assert_eq!(embedded.roles().await, ["admin", "kept"], "reads go on");
 
     disk.break_down(false);
     embedded.becomes_writable().await;
-    assert_eq!(embedded.health().await, (true, Vec::new()));
+    assert_eq!(embedded.health().await, (true, Vec::new(), 1));
     let roles = embedded.roles().await;
     assert!(roles.contains(&"kept".to_owned()) && !roles.contains(&"refused".to_owned()));
     assert_eq!(embedded.create_role("after").await, MilvusStatus::default());

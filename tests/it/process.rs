@@ -191,7 +191,8 @@ fn help_teaches() {
     for (arguments, parts) in [
         (&["--help"][..], &["Examples:", "--store memory:", "RUST_LOG", "Exit codes:"][..]),
         (&["serve", "--help"], &["--listen", "[default: localhost:19530]", "Examples:"]),
-        (&["reset-password", "--help"], &["while the server is down", "standard input"]),
+        (&["copy", "--help"], &["--merge", "Examples:"]),
+        (&["reset-password", "--help"], &["has to be down", "in etcd", "standard input"]),
     ] {
         let mut command = binary();
         command.args(arguments);

@@ -4,5 +4,7 @@
 //! runs every ignored test of this module. A longer run of one is therefore asked for by the
 //! environment, as in `kill.rs`, and is no test of its own.
 
+mod contract;
+mod example;
 mod metastore;
 mod support;

@@ -13,7 +13,9 @@ mod wire;
 
 pub(crate) use grpc::{Grpc, basic, encoded};
 pub(crate) use log::Log;
-pub(crate) use process::{Ended, Process, binary, pause, resume, run, serve, serve_on};
+pub(crate) use process::{
+    Ended, Process, binary, pause, resume, run, serve, serve_on, unconfigured,
+};
 pub(crate) use rest::{Rest, RestAnswer};
 pub(crate) use server::{ROOT, TestServer, settings};
 pub(crate) use shared::{Contact, Shared};

@@ -1,5 +1,6 @@
 //! The server as a process of its own, for what only a process can show: signals, kills, locks.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
@@ -13,14 +14,20 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 /// Longest wait for a process to say or do something.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The binary under test, with nothing of this environment that could configure it.
-pub(crate) fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-rbac"));
+/// A command with nothing of this environment that could configure the binary.
+pub(crate) fn unconfigured(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MILVUS_RBAC_") {
             command.env_remove(name);
         }
     }
+    command
+}
+
+/// The binary under test, at the lowest bcrypt cost.
+pub(crate) fn binary() -> Command {
+    let mut command = unconfigured(env!("CARGO_BIN_EXE_milvus-rbac"));
     command.env("MILVUS_RBAC_RBAC_BCRYPTCOST", "4");
     command
 }
