@@ -6,4 +6,5 @@
 
 mod contract;
 mod example;
+mod metastore;
 mod support;
