@@ -32,7 +32,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 const STALE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Says that changes are no longer accepted when the thread ends, also by a panic.
-struct Ended(Arc<AtomicBool>);
+pub(super) struct Ended(pub(super) Arc<AtomicBool>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -74,8 +74,6 @@ impl Worker {
 
     /// Runs until every handle is gone and the queue is empty, then closes the store.
     pub(super) fn run(mut self, queue: &Receiver<Message>) -> Result<(), StoreError> {
-        // However this thread ends, nobody may think that changes are still accepted.
-        let _ended = Ended(Arc::clone(&self.published.writable));
         while self.gather(queue) {
             if self.recovery.as_ref().is_some_and(|recovery| recovery.next <= Instant::now()) {
                 self.recover();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::client::Unanswered;
 use super::following::Following;
 use super::journal::{self, Wanted};
-use super::transaction::{self, Answer, Change, MOST_BYTES, MOST_WRITES};
+use super::transaction::{self, Answer, Change};
 use super::{EtcdStore, StoreError};
 use crate::model::Revision;
 use crate::proto::etcdserverpb::TxnRequest;
@@ -75,7 +75,7 @@ impl EtcdStore {
             self.finish(following);
             return Commit::Conflict;
         }
-        match check_sizes(&writes) {
+        match transaction::fit(&writes.0) {
             Err(error) => Commit::Refused(error),
             Ok(true) => self.write_small(following, &writes),
             Ok(false) => self.write_large(following, writes.0),
@@ -288,18 +288,4 @@ impl EtcdStore {
         let most = 1_u64 << self.lost_races;
         std::thread::sleep(Duration::from_micros(self.random() % (most * 1000)));
     }
-}
-
-/// Whether everything fits into one transaction.
-fn check_sizes(writes: &Writes) -> Result<bool, StoreError> {
-    let mut all = 0;
-    for (key, value) in &writes.0 {
-        let bytes = transaction::size(key, value.as_ref());
-        if bytes > MOST_BYTES {
-            let key = String::from_utf8_lossy(key).into_owned();
-            return Err(StoreError::TooLarge { key, bytes, limit: MOST_BYTES });
-        }
-        all += bytes;
-    }
-    Ok(writes.len() <= MOST_WRITES && all <= MOST_BYTES)
 }

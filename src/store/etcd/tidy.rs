@@ -75,9 +75,8 @@ impl EtcdStore {
     fn try_once(&self, following: &mut Following, request: TxnRequest) -> Tried {
         match self.transact(request) {
             Ok(Answer::Done(revision)) if following.wait_for(revision, HEAR) => Tried::Done,
-            Ok(Answer::Done(_)) => Tried::Failed,
             Ok(Answer::Overtaken { .. }) if following.wait_once(HEAR) => Tried::Overtaken,
-            Ok(Answer::Overtaken { .. }) => Tried::Failed,
+            Ok(Answer::Done(_) | Answer::Overtaken { .. }) => Tried::Failed,
             Err(error) => {
                 tracing::debug!(?error, "a large change could not be carried on for now");
                 Tried::Failed
