@@ -259,7 +259,18 @@ async fn the_outcome_is_observed_also_when_no_caller_waits_any_more() {
 #[tokio::test]
 async fn when_the_thread_dies_queued_changes_are_unknown_and_later_ones_refused() {
     let (writer, cell) = start(&ScriptedStore::new(&[Next::Panic]));
-    let (first, second) = tokio::join!(create(&writer, "a"), create(&writer, "b"));
+    // The thread dies once both are in the queue.
+    let (release, wait) = mpsc::channel();
+    let role = Record::Role(RoleName::new("a").unwrap(), Role::default());
+    let mut first = Box::pin(writer.submit(move |_| {
+        wait.recv().unwrap_or_default();
+        Ok::<_, Exists>(((), vec![Change::Put(role.clone())]))
+    }));
+    let mut second = Box::pin(create(&writer, "b"));
+    let _ = futures_util::FutureExt::now_or_never(&mut first);
+    let _ = futures_util::FutureExt::now_or_never(&mut second);
+    release.send(()).unwrap();
+    let (first, second) = tokio::join!(first, second);
     for error in [first.unwrap_err(), second.unwrap_err()] {
         assert!(matches!(error, SubmitError::Write(WriteError::Unknown)), "{error:?}");
     }
