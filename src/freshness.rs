@@ -119,7 +119,7 @@ impl Freshness {
             }
             tokio::time::sleep(rest.min(MAX_PAUSE)).await;
         }
-        pending().await
+        pending::<()>().await;
     }
 }
 
