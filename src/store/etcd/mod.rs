@@ -265,8 +265,10 @@ impl Store for EtcdStore {
         let Some(following) = &mut self.following else {
             return Commit::Refused(StoreError::NotOpen);
         };
-        if fence > following.timeline.revision {
-            following.wait_for(fence, self.options.request_timeout);
+        if fence > following.timeline.revision
+            && !following.wait_for(fence, self.options.request_timeout)
+        {
+            following.lose("the watch does not bring what others have written");
         }
         if following.is_at(base) { Commit::Committed(base) } else { Commit::Conflict }
     }
