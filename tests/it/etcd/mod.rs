@@ -4,4 +4,13 @@
 //! runs every ignored test of this module. A longer run of one is therefore asked for by the
 //! environment, as in `kill.rs`, and is no test of its own.
 
+mod access;
+mod client;
+mod fleet;
+mod garbage;
+mod history;
+mod large;
+mod members;
+mod network;
 mod support;
+mod together;
