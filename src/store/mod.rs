@@ -126,8 +126,9 @@ pub trait Store: Debug + Send {
     }
 
     /// Whether the state at `base` is still the newest: [`Commit::Committed`] with its revision if
-    /// so, else [`Commit::Conflict`]. What is refused, or needs no change, is answered from a state
-    /// that was the newest after the question. A store of our own need not look.
+    /// so, else [`Commit::Conflict`]. Then the news, or a load, bring one that was the newest after
+    /// this was asked. What is refused, or needs no change, is answered from such a state. A store
+    /// of our own need not look.
     fn confirm(&mut self, base: Revision) -> Commit {
         Commit::Committed(base)
     }

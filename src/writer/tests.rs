@@ -30,6 +30,9 @@ struct Medium {
     broken: bool,
     /// How many times reopening fails.
     reopen_failures: u32,
+    /// Whether somebody else changes something whenever we look.
+    busy: bool,
+    confirms: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -92,6 +95,15 @@ impl Store for ScriptedStore {
             }
             Next::Panic => panic!("injected"),
         }
+    }
+
+    fn confirm(&mut self, base: Revision) -> Commit {
+        let mut medium = self.0.lock().unwrap();
+        medium.confirms += 1;
+        if medium.busy {
+            medium.revision += 1;
+        }
+        if base.0 == medium.revision { Commit::Committed(base) } else { Commit::Conflict }
     }
 
     // The writer asks for records and changes, never for pairs.
@@ -188,6 +200,19 @@ async fn after_a_conflict_the_operation_is_checked_on_the_newer_state() {
     assert!(matches!(create(&writer, "theirs").await, Err(SubmitError::Refused(Exists))));
     assert!(cell.read().role("theirs").is_some());
     assert!(create(&writer, "ours").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_refusal_needs_a_state_that_was_the_newest_after_the_question_not_one_that_still_is() {
+    let store = ScriptedStore::new(&[]);
+    let (writer, _) = start(&store);
+    create(&writer, "reader").await.unwrap();
+    store.0.lock().unwrap().busy = true;
+    let refused = create(&writer, "reader").await;
+    assert!(matches!(refused, Err(SubmitError::Refused(_))), "{refused:?}");
+    assert_eq!(store.0.lock().unwrap().confirms, 1);
+    let nothing = writer.submit(|_| Ok::<_, Exists>(((), Vec::new()))).await.unwrap();
+    assert_eq!((nothing.changed, nothing.revision), (false, Revision(3)));
 }
 
 #[tokio::test]

@@ -133,12 +133,16 @@ impl Worker {
     }
 
     /// Commits a batch and publishes its state before anybody is answered. Where nothing is to be
-    /// changed, the state that says so has to be the newest.
+    /// changed, the state that says so has to be one that was the newest after the question: that
+    /// it still is cannot be waited for where others change it all the time.
     fn commit(&mut self, batch: &mut Batch) -> Result<Revision, WriteError> {
+        let mut is_new_enough = false;
         for _ in 0..MAX_CONFLICTS {
             let base = batch.state.revision();
             let changes = &batch.changes;
-            let commit = if changes.is_empty() {
+            let commit = if changes.is_empty() && is_new_enough {
+                Commit::Committed(base)
+            } else if changes.is_empty() {
                 self.store.confirm(base)
             } else {
                 self.store.commit(base, changes)
@@ -168,6 +172,7 @@ impl Worker {
                         self.fail("refused", &error);
                         return Err(WriteError::Refused);
                     }
+                    is_new_enough |= changes.is_empty();
                     batch.recheck(&self.published.cell.get());
                 }
             }

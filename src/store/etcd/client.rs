@@ -14,7 +14,7 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
-use super::connect::{ConnectError, Pace, connect, with_causes};
+use super::connect::{ConnectError, Pace, Trouble, connect, with_causes};
 use super::{EtcdOptions, StoreError};
 use crate::proto::etcdserverpb::auth_client::AuthClient;
 use crate::proto::etcdserverpb::kv_client::KvClient;
@@ -78,6 +78,7 @@ struct Current {
 struct Link {
     number: u64,
     channel: Channel,
+    trouble: Trouble,
     token: Option<AsciiMetadataValue>,
 }
 
@@ -116,11 +117,13 @@ impl Client {
                 Ok(link) => match self.range_once(&link, request.clone(), patience).await {
                     Ok(answer) => return Ok(answer),
                     Err(status) if status.code() == Code::OutOfRange => {
-                        return Err(self.news_lost(request.revision, describe(&status)));
+                        return Err(
+                            self.news_lost(request.revision, describe(&status, &link.trouble))
+                        );
                     }
                     Err(status) => {
                         let again = self.gave_up_on(&link, &status).await;
-                        (self.error("read", &status), !again)
+                        (self.error("read", &link, &status), !again)
                     }
                 },
             };
@@ -171,8 +174,8 @@ impl Client {
                 Err(_) => Status::deadline_exceeded("no answer in time"),
             };
             let again = self.gave_up_on(&link, &status).await;
-            let error = self.error("write to", &status);
-            if status.code() == Code::ResourceExhausted && is_of_etcd(&status) {
+            let error = self.error("write to", &link, &status);
+            if status.code() == Code::ResourceExhausted && was_answered(&status) {
                 return Err(Unanswered::NoRoom(error));
             }
             if !is_refusal(&status) {
@@ -212,7 +215,7 @@ impl Client {
             Err(_) => Status::deadline_exceeded("no answer in time"),
         };
         self.gave_up_on(&link, &status).await;
-        Err(self.error("watch", &status))
+        Err(self.error("watch", &link, &status))
     }
 
     /// Forgets the connection; the next question goes to another member.
@@ -243,8 +246,9 @@ impl Client {
                 connect: self.try_timeout(),
                 keep_alive: self.try_timeout().max(LEAST_KEEP_ALIVE),
             };
-            let channel = match connect(address, self.options.tls.as_ref(), pace).await {
-                Ok(channel) => channel,
+            let connected = connect(address, self.options.tls.as_ref(), pace).await;
+            let (channel, trouble) = match connected {
+                Ok(connected) => connected,
                 Err(ConnectError::Files(error)) => return Err(NoLink::Final(error)),
                 Err(ConnectError::Network(detail)) => {
                     last = format!("{address}: {detail}");
@@ -254,15 +258,15 @@ impl Client {
             match self.log_in(channel.clone()).await {
                 Ok(token) => {
                     current.made += 1;
-                    let link = Link { number: current.made, channel, token };
+                    let link = Link { number: current.made, channel, trouble, token };
                     current.link = Some(link.clone());
                     return Ok(link);
                 }
                 Err(status) if is_refusal(&status) => {
-                    let (store, detail) = (self.name.to_string(), describe(&status));
+                    let (store, detail) = (self.name.to_string(), describe(&status, &trouble));
                     return Err(NoLink::Final(StoreError::ClusterAccess { store, detail }));
                 }
-                Err(status) => last = format!("{address}: {}", describe(&status)),
+                Err(status) => last = format!("{address}: {}", describe(&status, &trouble)),
             }
         }
         Err(NoLink::ForNow(self.unreachable(&last)))
@@ -323,10 +327,14 @@ impl Client {
         StoreError::NewsLost { store: self.name.to_string(), revision, detail }
     }
 
-    fn error(&self, action: &'static str, status: &Status) -> StoreError {
-        let (store, detail) = (self.name.to_string(), describe(status));
+    fn error(&self, action: &'static str, link: &Link, status: &Status) -> StoreError {
+        let (store, detail) = (self.name.to_string(), describe(status, &link.trouble));
         match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => {
+                StoreError::ClusterAccess { store, detail }
+            }
+            // Our questions are good ones: what it misses is a user.
+            Code::InvalidArgument if action == "read" => {
                 StoreError::ClusterAccess { store, detail }
             }
             _ => StoreError::Cluster { action, store, detail },
@@ -362,31 +370,54 @@ impl Link {
 }
 
 /// Whether the cluster has refused a request before it did anything. Everything else may also be
-/// said of a request that has been passed on.
+/// said of a request that has been passed on. What has a cause was said by nobody but our own side
+/// of the connection, and says nothing: a connection that is closed because of too many pings has
+/// the code of a refusal, too.
 fn is_refusal(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::InvalidArgument
-            | Code::PermissionDenied
-            | Code::Unauthenticated
-            | Code::FailedPrecondition
-            | Code::OutOfRange
-            | Code::Unimplemented
-    )
+    was_answered(status)
+        && matches!(
+            status.code(),
+            Code::InvalidArgument
+                | Code::PermissionDenied
+                | Code::Unauthenticated
+                | Code::FailedPrecondition
+                | Code::OutOfRange
+                | Code::Unimplemented
+        )
 }
 
-/// Whether etcd itself says so, and not the transport: its texts all begin so.
-fn is_of_etcd(status: &Status) -> bool {
-    status.message().starts_with("etcdserver:")
+/// Whether the cluster itself has said so.
+fn was_answered(status: &Status) -> bool {
+    std::error::Error::source(status).is_none()
 }
 
-/// What the cluster said, with what lies behind it.
-fn describe(status: &Status) -> String {
-    let causes = std::error::Error::source(status).map(with_causes);
-    match causes {
-        Some(cause) if !status.message().contains(&cause) => {
-            format!("{}: {cause}", status.message())
+/// What the cluster said; or why it could not, if the connection has told.
+fn describe(status: &Status, trouble: &Trouble) -> String {
+    let Some(cause) = std::error::Error::source(status).map(with_causes) else {
+        return status.message().to_owned();
+    };
+    let mut text = status.message().to_owned();
+    for more in [Some(&*cause), trouble.get()].into_iter().flatten() {
+        if !text.contains(more) {
+            text = format!("{text}: {more}");
         }
-        _ => status.message().to_owned(),
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_what_the_cluster_said_and_not_what_became_of_the_connection() {
+        assert!(is_refusal(&Status::permission_denied("etcdserver: permission denied")));
+        let full = Status::resource_exhausted("etcdserver: mvcc: database space exceeded");
+        assert!(was_answered(&full) && !is_refusal(&full), "it may have been what filled it");
+        assert!(!is_refusal(&Status::unavailable("etcdserver: leader changed")));
+        let closed = h2::Error::from(h2::Reason::ENHANCE_YOUR_CALM);
+        let status = Status::from_error(Box::new(closed));
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(!was_answered(&status) && !is_refusal(&status), "it may have happened");
     }
 }
