@@ -90,7 +90,11 @@ impl Bare {
         let mut watcher = WatchClient::new(endpoint.connect().await.unwrap());
         let mut watch = watcher.watch(queue).await.unwrap().into_inner();
         assert!(watch.message().await.unwrap().unwrap().created);
-        Self { writer: KvClient::new(endpoint.connect().await.unwrap()), watch, _requests: requests }
+        Self {
+            writer: KvClient::new(endpoint.connect().await.unwrap()),
+            watch,
+            _requests: requests,
+        }
     }
 
     /// One round: from before the put until the watch has told of it.
