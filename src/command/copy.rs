@@ -21,12 +21,13 @@ pub(super) fn run(flags: &CopyFlags) -> Result<(), Failure> {
     let original = read(source)?;
     let existing = if flags.merge { Existing::Merge } else { Existing::Refuse };
     let copied = write(original, target, existing)?;
-    if copied.revived > 0 {
-        tracing::warn!(
-            records = copied.revived,
-            "memberships and grants count now that counted in neither store, because a user or \
-             role that one of them still had records of is in the other"
-        );
+    for (records, what) in [
+        (copied.deleted, "of the target were deleted, and only the source has these now"),
+        (copied.leftovers, "of the source were left out, and only the target has these now"),
+    ] {
+        if records > 0 {
+            tracing::info!("{records} leftovers of users, roles and groups {what}");
+        }
     }
     let (from, to) = (&source.store, &target.store);
     writeln!(std::io::stdout(), "{} from={from} to={to}", counted(&copied))?;
@@ -98,7 +99,8 @@ fn tell(progress: Progress) {
 fn counted(copied: &Copied) -> String {
     let counts = &copied.counts;
     format!(
-        "copied users={} roles={} bindings={} grants={} groups={} unknown={} written={} left_out={}",
+        "copied users={} roles={} bindings={} grants={} groups={} unknown={} written={} \
+         deleted={} leftovers={} left_out={}",
         counts.users,
         counts.roles,
         counts.bindings,
@@ -106,6 +108,8 @@ fn counted(copied: &Copied) -> String {
         counts.groups,
         counts.unknown,
         copied.written,
+        copied.deleted,
+        copied.leftovers,
         copied.left_out,
     )
 }

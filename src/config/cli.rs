@@ -51,10 +51,13 @@ The target gets all of it or nothing, and is then read back and compared. A data
 to one process, so its server has to be down.
 
 With --merge, into a target that holds something:
-  what only the target holds stays; nothing is deleted
+  what only the target holds stays
   users, roles and groups that both have take what the source says, passwords included
   memberships are united
   grants are united object by object: the target's ids stay, and what the source grants goes there
+  no right comes back by a name: memberships and grants that the target still had of a user, role or
+  group that it no longer has are deleted if the source brings it, and those of the source are left
+  out if only the target has it; both are counted
 
 Both stores are reached with the same settings: there is one etcd.auth and one etcd.ssl. Between
 clusters with different ones, copy to a data directory first, and from there with the others.

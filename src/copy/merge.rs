@@ -3,45 +3,63 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Pairs;
 use super::grants::Grants;
-use crate::model::{GrantId, ObjectRow, Record, RecordKey, RoleName, UserName};
-use crate::store::{DecodedKey, decode_key, encode_key, encode_record};
+use super::{Pairs, leftovers};
+use crate::model::{GrantId, ObjectRow, Record, RecordKey};
+use crate::store::{DecodedKey, decode_key, decode_record, encode_key, encode_record};
 
-/// What a merge comes to.
+/// What a merge comes to: only what differs from what the target held.
 pub(super) struct Merged {
-    /// Only what differs from what the target holds.
-    pub(super) writes: Pairs,
-    /// Privileges of the source that no row leads to.
-    pub(super) left_out: usize,
-    /// See [`Copied::revived`](super::Copied::revived).
-    pub(super) revived: usize,
+    /// What is made or changed.
+    pub(super) puts: Pairs,
+    /// Leftovers of the target that are deleted.
+    pub(super) deletes: Vec<Vec<u8>>,
+    /// How many leftovers of the source are left out.
+    pub(super) leftovers: usize,
+    /// How many privileges of the source are left out because no row leads to them.
+    pub(super) orphans: usize,
 }
 
-/// Unites both.
-pub(super) fn merge(source: &Pairs, target: &Pairs) -> Merged {
+/// Unites both in `target`.
+pub(super) fn merge(mut source: Pairs, target: &mut Pairs) -> Merged {
+    let before = leftovers::take(target, &source);
+    let leftovers = leftovers::take(&mut source, target).len();
+    let (mut puts, orphans) = missing(&source, target);
+    target.extend(puts.iter().map(|(key, value)| (key.clone(), value.clone())));
+    puts.retain(|key, value| before.get(key) != Some(value));
+    let deletes = before.into_keys().filter(|key| !target.contains_key(key)).collect();
+    Merged { puts, deletes, leftovers, orphans }
+}
+
+/// What the target lacks, or has otherwise, and how many privileges no row of the source leads to.
+fn missing(source: &Pairs, target: &Pairs) -> (Pairs, usize) {
     let grants = MergedGrants {
         source: Grants::of(source),
         target: Grants::of(target),
         made: HashSet::new(),
-        writes: Pairs::new(),
+        puts: Pairs::new(),
     };
-    let left_out = grants.source.orphans();
-    let mut writes = grants.unite(source, target);
+    let orphans = grants.source.orphans();
+    let mut puts = grants.unite(source, target);
     for (key, value) in source {
+        let theirs = target.get(key);
         let is_there = match decode_key(key) {
             DecodedKey::Record(RecordKey::Row(_) | RecordKey::Privilege(..)) => continue,
             // Its value is never read.
-            DecodedKey::Record(RecordKey::Binding(..)) => target.contains_key(key),
+            DecodedKey::Record(RecordKey::Binding(..)) => theirs.is_some(),
+            // A group that cannot be read is none.
+            DecodedKey::Record(RecordKey::Group(_)) if decode_record(key, value).is_none() => {
+                theirs.is_some_and(|theirs| decode_record(key, theirs).is_some() || theirs == value)
+            }
             DecodedKey::Record(_) | DecodedKey::NotUnderstood | DecodedKey::Foreign => {
-                target.get(key) == Some(value)
+                theirs == Some(value)
             }
         };
         if !is_there {
-            writes.insert(key.clone(), value.clone());
+            puts.insert(key.clone(), value.clone());
         }
     }
-    Merged { revived: revived(source, target), writes, left_out }
+    (puts, orphans)
 }
 
 /// Rows and privileges being united.
@@ -50,7 +68,7 @@ struct MergedGrants<'a> {
     target: Grants<'a>,
     /// Ids that rows were given here.
     made: HashSet<GrantId>,
-    writes: Pairs,
+    puts: Pairs,
 }
 
 impl MergedGrants<'_> {
@@ -67,10 +85,10 @@ impl MergedGrants<'_> {
         for (key, value) in source {
             let is_row = matches!(decode_key(key), DecodedKey::Record(RecordKey::Row(_)));
             if is_row && self.source.id_of(key).is_none() && !target.contains_key(key) {
-                self.writes.insert(key.clone(), value.clone());
+                self.puts.insert(key.clone(), value.clone());
             }
         }
-        self.writes
+        self.puts
     }
 
     /// A row that both have: what the source has under `id` is added to what the target has under
@@ -127,13 +145,13 @@ impl MergedGrants<'_> {
 
     fn put(&mut self, record: &Record) {
         let (key, value) = encode_record(record);
-        self.writes.insert(key.into_bytes(), value);
+        self.puts.insert(key.into_bytes(), value);
     }
 
     fn put_under(&mut self, id: &GrantId, held: Vec<(Arc<str>, &[u8])>) {
         for (privilege, by) in held {
             let key = encode_key(&RecordKey::Privilege(id.clone(), privilege));
-            self.writes.insert(key.into_bytes(), by.to_vec());
+            self.puts.insert(key.into_bytes(), by.to_vec());
         }
     }
 }
@@ -141,31 +159,4 @@ impl MergedGrants<'_> {
 /// Whether privileges can stand under an id.
 fn can_hold(id: &GrantId) -> bool {
     !id.0.is_empty() && !id.0.contains('/')
-}
-
-/// Memberships and rows that count in neither store, because a user or role is missing there, and
-/// do in both together.
-fn revived(source: &Pairs, target: &Pairs) -> usize {
-    let has = |pairs: &Pairs, key: &RecordKey| pairs.contains_key(encode_key(key).as_bytes());
-    let both = source.keys().chain(target.keys().filter(|key| !source.contains_key(*key)));
-    both.filter(|key| {
-        let Some(needed) = needed(key) else { return false };
-        let counts_in = |pairs: &Pairs| {
-            pairs.contains_key(*key) && needed.iter().all(|needed| has(pairs, needed))
-        };
-        let counts_in_both = needed.iter().all(|needed| has(source, needed) || has(target, needed));
-        counts_in_both && !counts_in(source) && !counts_in(target)
-    })
-    .count()
-}
-
-/// Without which records what stands under a key does not count.
-fn needed(key: &[u8]) -> Option<Vec<RecordKey>> {
-    let user = |name: &UserName| RecordKey::User(name.clone());
-    let role = |name: &RoleName| RecordKey::Role(name.clone());
-    match decode_key(key) {
-        DecodedKey::Record(RecordKey::Binding(who, what)) => Some(vec![user(&who), role(&what)]),
-        DecodedKey::Record(RecordKey::Row(row)) => Some(vec![role(&row.role)]),
-        _ => None,
-    }
 }

@@ -9,8 +9,9 @@
 //! # Into a store that holds something
 //! Only with [`Existing::Merge`], and then:
 //!
-//! 1. What only the target holds stays.
+//! 1. What only the target holds stays, but for leftovers (6).
 //! 2. A user, a role, a group or a record of unknown kind that both have takes the source's value.
+//!    A group that cannot be read is none.
 //! 3. Memberships are united.
 //! 4. Grants are united object by object: a row that both have keeps the target's id, and what
 //!    stands under the source's id goes under that one. A row that is new comes with its id,
@@ -20,14 +21,21 @@
 //!    its own before anything is added. Privileges that no row of the source leads to give
 //!    nothing; they are left out, because a row of the target may lead to them.
 //!
-//! Nothing is ever deleted. So what one side had left over of a user or role that it no longer has
-//! counts again when the other side has that user or role; [`Copied::revived`] counts these.
+//! 6. No right comes back by a name. A store may still have memberships of a user or of a role, rows
+//!    of a role with their privileges, and grants of a group, that it does not have any more. If the
+//!    source has that user, role or group, these leftovers of the target are deleted, in the same
+//!    write; if the target has it, those of the source are left out. Privileges under an id stay as
+//!    long as a row that stays leads to it. What is left over of whom neither has stays as it is.
+//!
+//! So a membership, or a grant of a role, decides in the target after a merge if it decided in one
+//! of both stores before, and no other does.
 //!
 //! How stores are opened is left to the caller, and what is stored in which form to the stores.
 
 mod counts;
 mod error;
 mod grants;
+mod leftovers;
 mod merge;
 
 pub use counts::Counts;
@@ -71,7 +79,7 @@ impl fmt::Display for Side {
 pub enum Progress {
     /// So many records have been read.
     Read(Side, usize),
-    /// So many records are written now.
+    /// So many records are written now, or deleted.
     Writing(usize),
     /// The target is read back.
     Verifying,
@@ -93,11 +101,15 @@ pub struct Copied {
     pub counts: Counts,
     /// How many records of the target were made or changed.
     pub written: usize,
-    /// How many keys of the source were left out: those of others, and in a merge privileges that
-    /// no row leads to.
+    /// How many records of the target were deleted by a merge: what it still had of users, roles
+    /// and groups that only the source has.
+    pub deleted: usize,
+    /// How many records of the source a merge has left out for the same reason: it still had them
+    /// of users, roles and groups that only the target has.
+    pub leftovers: usize,
+    /// How many other keys of the source were left out: those of others, and in a merge privileges
+    /// that no row leads to.
     pub left_out: usize,
-    /// How many memberships and object rows count in the target that counted in neither store.
-    pub revived: usize,
 }
 
 /// What a store holds, as it was read.
@@ -149,23 +161,23 @@ impl Original {
             return Err(CopyError::NotEmpty { records: found.pairs.len() });
         }
         let Self { pairs, counts, mut left_out } = self;
-        let (writes, revived) = if found.pairs.is_empty() {
-            (pairs, 0)
-        } else {
-            let merged = merge::merge(&pairs, &found.pairs);
-            left_out += merged.left_out;
-            (merged.writes, merged.revived)
-        };
-        let written = writes.len();
         let mut expected = found.pairs;
-        expected.extend(writes.iter().map(|(key, value)| (key.clone(), value.clone())));
-        if written > 0 {
-            progress(Progress::Writing(written));
-            write(target, found.revision, writes)?;
+        let (puts, deletes, leftovers) = if expected.is_empty() {
+            expected.clone_from(&pairs);
+            (pairs, Vec::new(), 0)
+        } else {
+            let merged = merge::merge(pairs, &mut expected);
+            left_out += merged.orphans;
+            (merged.puts, merged.deletes, merged.leftovers)
+        };
+        let (written, deleted) = (puts.len(), deletes.len());
+        if written + deleted > 0 {
+            progress(Progress::Writing(written + deleted));
+            write(target, found.revision, Writes::of_pairs(puts).without(deletes))?;
         }
         progress(Progress::Verifying);
         verify(target, &expected)?;
-        Ok(Copied { counts, written, left_out, revived })
+        Ok(Copied { counts, written, deleted, leftovers, left_out })
     }
 }
 
@@ -206,8 +218,8 @@ fn read(
     Ok(Found { revision: scanned.revision, pairs, left_out })
 }
 
-fn write(target: &mut dyn Store, base: Revision, writes: Pairs) -> Result<(), CopyError> {
-    match target.write(base, Writes::of_pairs(writes)) {
+fn write(target: &mut dyn Store, base: Revision, writes: Writes) -> Result<(), CopyError> {
+    match target.write(base, writes) {
         Commit::Committed(_) => Ok(()),
         Commit::Refused(error) => Err(CopyError::Refused(error)),
         Commit::Conflict => Err(CopyError::Conflict),

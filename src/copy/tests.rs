@@ -41,7 +41,7 @@ fn merged(source: &[(&str, &str)], target: &[(&str, &str)]) -> (Pairs, Copied) {
     let after = pairs_of(&target);
     // Whoever is not sure whether it went through may do it again.
     let again = copy(&mut store(source), &mut target, Existing::Merge).unwrap();
-    assert_eq!(again.written, 0);
+    assert_eq!((again.written, again.deleted), (0, 0));
     assert_eq!(pairs_of(&target), after);
     (after, copied)
 }
@@ -83,7 +83,8 @@ fn everything_of_ours_is_copied_byte_for_byte_and_nothing_of_others() {
         assert_eq!(pairs_of(&target), wanted);
         let Counts { users, roles, bindings, grants, groups, unknown } = copied.counts;
         assert_eq!((users, roles, bindings, grants, groups, unknown), (2, 2, 1, 1, 1, 3));
-        assert_eq!((copied.written, copied.left_out, copied.revived), (12, 2, 0));
+        let Copied { written, deleted, leftovers, left_out, .. } = copied;
+        assert_eq!((written, deleted, leftovers, left_out), (12, 0, 0, 2));
     }
 }
 
@@ -142,7 +143,7 @@ fn users_roles_and_groups_take_the_sources_value_and_the_rest_stays() {
         ("user-role-mapping/old/old", ""),
     ];
     assert_eq!(after, expected(&wanted));
-    assert_eq!((copied.written, copied.left_out, copied.revived), (6, 0, 0));
+    assert_eq!((copied.written, copied.deleted, copied.leftovers), (6, 0, 0));
 }
 
 const C: &str = "grantee-privileges/r/Collection/default.c";
@@ -210,22 +211,127 @@ fn no_row_gets_what_another_was_granted() {
     assert_eq!((of(&after, D), copied.left_out), (String::new(), 1));
 }
 
+/// A pair of strings.
+type Text = (&'static str, &'static str);
+
+/// Merges, and holds that afterwards there is this, so much was deleted, and so much left out.
+#[track_caller]
+fn leaves(source: &[Text], target: &[Text], wanted: &[Text], deleted: usize, leftovers: usize) {
+    let (after, copied) = merged(source, target);
+    assert_eq!(after, expected(wanted));
+    assert_eq!((copied.deleted, copied.leftovers), (deleted, leftovers));
+}
+
+const ANN: Text = ("users/ann", "");
+const R: Text = ("roles/r", "");
+const ANN_IN_R: Text = ("user-role-mapping/ann/r", "");
+
 #[test]
-fn what_counts_only_in_both_together_is_counted() {
-    for (source, target, revived) in [
-        (&[("roles/r", "")][..], &[(C, "id"), ("grantee-id/id/A", "")][..], 1),
-        (&[(C, "id"), ("grantee-id/id/A", "")], &[("roles/r", "")], 1),
-        (&[("users/ann", "")], &[("roles/r", ""), ("user-role-mapping/ann/r", "")], 1),
-        (&[("user-role-mapping/ann/r", "")], &[("roles/r", ""), ("users/ann", "")], 1),
-        (&[("user-role-mapping/ann/r", ""), ("roles/r", "")], &[("users/bob", "")], 0),
-        (
-            &[("user-role-mapping/ann/r", ""), ("roles/r", ""), ("users/ann", "")],
-            &[("user-role-mapping/ann/r", "")],
-            0,
-        ),
-    ] {
-        assert_eq!(merged(source, target).1.revived, revived, "{source:?} {target:?}");
-    }
+fn what_one_side_has_left_over_of_a_user_or_role_that_only_the_other_has_is_dropped() {
+    // Of the target, a user that comes, and a role that comes.
+    leaves(&[ANN], &[R, ANN_IN_R], &[ANN, R], 1, 0);
+    leaves(&[R], &[ANN, ANN_IN_R], &[ANN, R], 1, 0);
+    let row = [(C, "id"), ("grantee-id/id/A", ""), ("grantee-id/id/B", "")];
+    leaves(&[R, ANN], &[row[0], row[1], row[2], ANN_IN_R], &[R, ANN], 4, 0);
+    // Of the source, when the target has the user or role.
+    leaves(&[R, ANN_IN_R], &[ANN], &[ANN, R], 0, 1);
+    leaves(&[ANN, ANN_IN_R, row[0], row[1]], &[R], &[ANN, R], 0, 3);
+    // Neither has the role, so it stays, and comes, as it is.
+    let other = [("users/bob", "")];
+    leaves(
+        &[ANN, ANN_IN_R, row[0], row[1]],
+        &other,
+        &[other[0], ANN, ANN_IN_R, row[0], row[1]],
+        0,
+        0,
+    );
+    leaves(
+        &other,
+        &[ANN, ANN_IN_R, row[0], row[1]],
+        &[other[0], ANN, ANN_IN_R, row[0], row[1]],
+        0,
+        0,
+    );
+    // What decides on one side is no leftover, whatever the other has.
+    leaves(&[R, ANN, ANN_IN_R], &[ANN_IN_R, row[0]], &[R, ANN, ANN_IN_R], 1, 0);
+    leaves(&[ANN_IN_R, row[0]], &[R, ANN, ANN_IN_R], &[R, ANN, ANN_IN_R], 0, 2);
+    // Both have it left over, each of somebody whom the other has.
+    leaves(&[ANN, ANN_IN_R], &[R, ANN_IN_R], &[ANN, R], 1, 1);
+}
+
+#[test]
+fn a_role_that_comes_has_its_rows_and_nothing_that_was_left_over() {
+    // Under the same row and id, with another granter, and under another id.
+    let source = [R, (C, "id"), ("grantee-id/id/A", "s"), ("grantee-id/id/B", "s")];
+    let target = [(C, "id"), ("grantee-id/id/A", "t"), ("grantee-id/id/X", "t"), ("roles/q", "")];
+    let wanted =
+        [R, ("roles/q", ""), (C, "id"), ("grantee-id/id/A", "s"), ("grantee-id/id/B", "s")];
+    leaves(&source, &target, &wanted, 1, 0);
+    let target = [(C, "old"), ("grantee-id/old/X", "t"), (D, "x"), ("roles/q", "")];
+    leaves(&source, &target, &wanted, 2, 0);
+    // A row that cannot be read, and one under which there is nothing.
+    let mut unreadable = expected(&[("roles/q", "")]);
+    unreadable.insert(pair(C, "").0, vec![0xff]);
+    let merged = merge::merge(expected(&[R]), &mut unreadable);
+    assert_eq!(unreadable, expected(&[R, ("roles/q", "")]));
+    assert_eq!(merged.deletes, [pair(C, "").0]);
+}
+
+#[test]
+fn what_stands_under_an_id_stays_while_a_row_that_stays_leads_to_it() {
+    let stays = ("grantee-privileges/q/Collection/default.c", "shared");
+    let q = ("roles/q", "");
+    let held = ("grantee-id/shared/A", "t");
+    leaves(&[R], &[(C, "shared"), stays, held, q], &[R, stays, held, q], 1, 0);
+    // Two rows of the role that is gone share it with nobody else.
+    leaves(&[R], &[(C, "shared"), (D, "shared"), held, q], &[R, q], 3, 0);
+    leaves(&[(C, "shared"), stays, held, q], &[R], &[R, stays, held, q], 0, 1);
+    // The row that comes in place of the one that goes gets an id of its own.
+    let source = [R, (C, "shared"), ("grantee-id/shared/B", "s")];
+    let (after, copied) = merged(&source, &[(C, "shared"), stays, held, q]);
+    assert_eq!((copied.written, copied.deleted), (3, 0));
+    let granted = granted(&after);
+    assert_eq!(granted[&pair(C, "").0], BTreeSet::from(["B".to_owned()]));
+    assert_eq!(granted[&pair(stays.0, "").0], BTreeSet::from(["A".to_owned()]));
+}
+
+#[test]
+fn a_grant_of_a_group_that_only_the_other_side_has_is_dropped() {
+    let group: Text = ("root-coord/privilege-group/g", "\n\u{1}g");
+    let holds = [R, (C, "id"), ("grantee-id/id/PrivilegeGroupg", "")];
+    let other = [R, (D, "x"), ("grantee-id/x/PrivilegeGrouph", "")];
+    leaves(
+        &[group],
+        &[&holds[..], &other].concat(),
+        &[&[group, holds[1]], &other[..]].concat(),
+        1,
+        0,
+    );
+    leaves(
+        &[&holds[..], &other].concat(),
+        &[group],
+        &[&[group, holds[1]], &other[..]].concat(),
+        0,
+        1,
+    );
+    // Both rows that share an id would have it.
+    let shared =
+        [R, (C, "id"), (D, "id"), ("grantee-id/id/PrivilegeGroupg", "t"), ("grantee-id/id/A", "")];
+    leaves(&[group], &shared, &[group, R, shared[1], shared[2], shared[4]], 1, 0);
+    // The source grants it.
+    let (after, copied) = merged(&[&[group], &holds[..]].concat(), &shared);
+    assert_eq!(
+        (granted(&after)[&pair(C, "").0].len(), granted(&after)[&pair(D, "").0].len()),
+        (2, 1)
+    );
+    assert_eq!(copied.deleted, 1);
+    // A group that cannot be read is none; a built-in one needs no record.
+    let broken: Text = ("root-coord/privilege-group/g", "\u{7f}");
+    leaves(&[group], &[&[broken], &holds[..]].concat(), &[group, R, holds[1]], 1, 0);
+    leaves(&[&[broken], &holds[..]].concat(), &[group], &[group, R, holds[1]], 0, 1);
+    let named = [("root-coord/privilege-group/ClusterAdmin", "\n\u{1}x")];
+    let built_in = [R, (C, "id"), ("grantee-id/id/PrivilegeGroupClusterAdmin", "")];
+    leaves(&named, &built_in, &[&named[..], &built_in].concat(), 0, 0);
 }
 
 #[test]
@@ -342,7 +448,132 @@ fn grants() -> impl Strategy<Value = Pairs> {
     })
 }
 
+/// Whether another merge would change nothing.
+fn is_united(source: &Pairs, after: &Pairs) -> bool {
+    let mut again = after.clone();
+    let merged = merge::merge(source.clone(), &mut again);
+    merged.puts.is_empty() && merged.deletes.is_empty() && again == *after
+}
+
+/// What decides in a store: memberships, and what each role has on each object. With `ghosts`, as
+/// in `compat: milvus`, a role need not be there.
+fn deciding(pairs: &Pairs, ghosts: bool) -> BTreeSet<String> {
+    let records: Vec<Record> =
+        pairs.iter().filter_map(|(key, value)| decode_record(key, value)).collect();
+    let users: BTreeSet<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::User(user, _) => Some(user),
+            _ => None,
+        })
+        .collect();
+    let roles: BTreeSet<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Role(role, _) => Some(role),
+            _ => None,
+        })
+        .collect();
+    let groups: BTreeSet<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Group(group) => Some(&*group.name),
+            _ => None,
+        })
+        .collect();
+    let is_role = |role| ghosts || roles.contains(role);
+    let mut deciding = BTreeSet::new();
+    for record in &records {
+        match record {
+            Record::Binding(user, role) if users.contains(user) && is_role(role) => {
+                deciding.insert(format!("{user} is in {role}"));
+            }
+            Record::Row(row, at) if is_role(&row.role) => {
+                let held = records.iter().filter_map(|record| match record {
+                    Record::Privilege(id, privilege, _) if id == at => Some(&**privilege),
+                    _ => None,
+                });
+                let counts = |privilege: &&str| match *privilege {
+                    "PrivilegeGroupg" => groups.contains("g"),
+                    "PrivilegeGrouph" => groups.contains("h"),
+                    _ => true,
+                };
+                deciding.extend(
+                    held.filter(counts)
+                        .map(|privilege| format!("{} on {} {privilege}", row.role, row.object)),
+                );
+            }
+            _ => {}
+        }
+    }
+    deciding
+}
+
+/// Stores in which anything may be missing that something else refers to.
+fn leftover_stores() -> impl Strategy<Value = Pairs> {
+    let mut keys: Vec<String> =
+        ["users/u", "users/v", "roles/a", "roles/b"].map(str::to_owned).into();
+    for (user, role) in [("u", "a"), ("u", "b"), ("v", "a"), ("v", "b")] {
+        keys.push(format!("user-role-mapping/{user}/{role}"));
+    }
+    let keys = prop::sample::subsequence(keys, 0..=8);
+    let group = prop::sample::select(vec![None, Some(&b"\n\x01g"[..]), Some(&b"\xff"[..])]);
+    let rows = prop::collection::vec(("[ab]", "[cd]", "id[123]"), 0..5);
+    let names =
+        ["PrivilegeSearch", "PrivilegeGroupg", "PrivilegeGrouph", "PrivilegeGroupClusterAdmin"];
+    let held = prop::collection::vec(("id[123]", prop::sample::select(names.to_vec())), 0..8);
+    (keys, [group.clone(), group], rows, held).prop_map(|(keys, groups, rows, held)| {
+        let mut pairs: Pairs = keys.iter().map(|key| pair(key, "")).collect();
+        for (name, value) in ["g", "h"].into_iter().zip(groups) {
+            let key = format!("root-coord/privilege-group/{name}").into_bytes();
+            pairs.extend(value.map(|value| (key, value.to_vec())));
+        }
+        for (role, object, id) in rows {
+            let row = format!("grantee-privileges/{role}/Collection/default.{object}");
+            pairs.extend([pair(&row, &id)]);
+        }
+        for (id, privilege) in held {
+            pairs.extend([pair(&format!("grantee-id/{id}/{privilege}"), "root")]);
+        }
+        pairs
+    })
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn after_a_merge_decides_what_decided_on_either_side_and_nothing_else(
+        source in leftover_stores(),
+        target in leftover_stores(),
+    ) {
+        let mut after = target.clone();
+        let merged = merge::merge(source.clone(), &mut after);
+        let both = |ghosts| &deciding(&source, ghosts) | &deciding(&target, ghosts);
+        prop_assert_eq!(deciding(&after, false), both(false));
+        prop_assert!(deciding(&after, true).is_subset(&both(true)));
+        // What is said to be written is what has changed.
+        let mut written = target.clone();
+        written.extend(merged.puts.clone());
+        written.retain(|key, _| !merged.deletes.contains(key));
+        prop_assert_eq!(&written, &after);
+        prop_assert!(merged.puts.iter().all(|(key, value)| target.get(key) != Some(value)));
+        prop_assert!(merged.deletes.iter().all(|key| target.contains_key(key)));
+        prop_assert!(is_united(&source, &after));
+        // Of whom neither has, nothing goes.
+        let neither = |role: &str| {
+            let (key, _) = pair(&format!("roles/{role}"), "");
+            !source.contains_key(&key) && !target.contains_key(&key)
+        };
+        for (key, value) in &target {
+            if let Some(Record::Row(row, _)) = decode_record(key, value)
+                && neither(row.role.as_str())
+            {
+                prop_assert!(after.contains_key(key));
+            }
+        }
+    }
+
     #[test]
     fn each_row_has_after_a_merge_what_it_had_in_both(source in grants(), target in grants()) {
         let mut wanted = granted(&source);
@@ -350,11 +581,11 @@ proptest! {
             wanted.entry(key).or_default().extend(held);
         }
         let mut after = target.clone();
-        after.extend(merge::merge(&source, &target).writes);
+        merge::merge(source.clone(), &mut after);
         prop_assert_eq!(granted(&after), wanted);
         prop_assert!(after.iter().all(|(key, value)| decode_record(key, value).is_some()));
         prop_assert!(target.keys().all(|key| after.contains_key(key)));
-        prop_assert!(merge::merge(&source, &after).writes.is_empty());
+        prop_assert!(is_united(&source, &after));
         let is_row = |key: &Vec<u8>, value: &Vec<u8>| {
             matches!(decode_record(key, value), Some(Record::Row(..)))
         };

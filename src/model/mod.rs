@@ -26,4 +26,4 @@ pub use name_rule::{NameError, NameKind, NameRule, UserNameRule};
 pub use object_row::split_object;
 pub use password_rule::{BCRYPT_LIMIT, PasswordRule, PasswordRuleError};
 pub use privilege::{Privilege, PrivilegeKind, PrivilegeSet};
-pub use stored_privilege::{short_privilege, stored_group};
+pub use stored_privilege::{custom_group, short_privilege, stored_group};

@@ -49,6 +49,13 @@ impl Writes {
         Self(pairs.into_iter().map(|(key, value)| (key, Some(value))).collect())
     }
 
+    /// The same, after which nothing stands under these keys either.
+    #[must_use]
+    pub fn without(mut self, keys: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.0.extend(keys.into_iter().map(|key| (key, None)));
+        self
+    }
+
     /// How many keys are written.
     #[must_use]
     pub fn len(&self) -> usize {
