@@ -151,7 +151,7 @@ impl Client {
     /// Sends a transaction once, as soon as there is a connection. It is sent again only where it
     /// surely has not happened.
     pub(super) async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Unanswered> {
-        let until = Instant::now() + self.options.request_timeout;
+        let until = Instant::now() + self.try_timeout();
         let mut logged_in_again = false;
         loop {
             let link = match self.link(self.try_timeout()).await {

@@ -49,15 +49,15 @@ impl EtcdStore {
             return Commit::Refused(StoreError::NotOpen);
         };
         let commit = self.attempt(&mut following, base, writes);
+        if !matches!(commit, Commit::Conflict) {
+            self.forget_upload(&mut following);
+        }
         self.following = Some(following);
         match &commit {
             Commit::Committed(_) => self.lost_races = 0,
             Commit::Conflict => self.back_off(),
             Commit::Refused(error) => self.has_failed = !error.is_of_the_change(),
             Commit::Unknown(_) => self.has_failed = true,
-        }
-        if !matches!(commit, Commit::Conflict) {
-            self.forget_upload();
         }
         commit
     }
@@ -91,7 +91,7 @@ impl EtcdStore {
 
     /// Sends a transaction that compares and bumps the fence, and finds out how it ended.
     fn send(&self, following: &mut Following, request: TxnRequest, stamp: &[u8]) -> Commit {
-        match self.transact(request) {
+        match self.transact(following, request) {
             Ok(Answer::Done(revision)) => self.committed(following, revision),
             Ok(Answer::Overtaken { fence, .. }) => {
                 if fence > following.timeline.revision {
@@ -155,7 +155,7 @@ impl EtcdStore {
         let until = Instant::now() + self.options.request_timeout;
         while Instant::now() < until && following.is_in_contact() {
             let bump = transaction::bump(&self.layout, fence, &[stamp, b"?"].concat());
-            match self.transact(bump) {
+            match self.transact(following, bump) {
                 // Nothing can happen any more that compares the fence of before.
                 Ok(Answer::Done(revision)) => {
                     following.wait_for(revision, self.options.request_timeout);
@@ -205,7 +205,7 @@ impl EtcdStore {
     /// revision of the first.
     fn upload(
         &mut self,
-        following: &Following,
+        following: &mut Following,
         pieces: &[Vec<u8>],
         head: &mut Head,
     ) -> Result<i64, StoreError> {
@@ -224,7 +224,7 @@ impl EtcdStore {
             return Ok(uploaded.first);
         }
         let tries = self.uploaded.as_ref().map_or(0, |uploaded| uploaded.tries) + 1;
-        self.forget_upload();
+        self.forget_upload(following);
         if tries > MOST_LARGE {
             return Err(StoreError::Outrun { times: MOST_LARGE });
         }
@@ -233,7 +233,7 @@ impl EtcdStore {
         let mut uploaded = Uploaded { id, digest, pieces: pieces.len(), first: 0, tries };
         for (number, piece) in (0..).zip(pieces) {
             let request = transaction::put(self.layout.piece(&head.id, number), piece.clone());
-            match self.put_again_and_again(&request) {
+            match self.put_again_and_again(following, &request) {
                 Ok(revision) if number == 0 => uploaded.first = revision,
                 Ok(_) => {}
                 Err(error) => {
@@ -248,20 +248,24 @@ impl EtcdStore {
     }
 
     /// Takes pieces away that no change will be made of.
-    fn forget_upload(&mut self) {
+    fn forget_upload(&mut self, following: &mut Following) {
         if let Some(Uploaded { id, pieces, .. }) = self.uploaded.take() {
             let request = transaction::without_pieces(&self.layout, &id);
-            if let Err(error) = self.transact(request) {
+            if let Err(error) = self.transact(following, request) {
                 tracing::debug!(?error, pieces, "pieces stay for now");
             }
         }
     }
 
     /// A put that depends on nothing may be sent as often as it takes.
-    fn put_again_and_again(&self, request: &TxnRequest) -> Result<i64, StoreError> {
+    fn put_again_and_again(
+        &self,
+        following: &mut Following,
+        request: &TxnRequest,
+    ) -> Result<i64, StoreError> {
         let until = Instant::now() + self.options.request_timeout;
         loop {
-            match self.transact(request.clone()) {
+            match self.transact(following, request.clone()) {
                 Ok(Answer::Done(revision) | Answer::Overtaken { fence: revision, .. }) => {
                     return Ok(revision);
                 }
@@ -273,9 +277,13 @@ impl EtcdStore {
     }
 
     /// Sends a transaction once and waits for its answer.
-    pub(super) fn transact(&self, request: TxnRequest) -> Result<Answer, Unanswered> {
+    pub(super) fn transact(
+        &self,
+        following: &mut Following,
+        request: TxnRequest,
+    ) -> Result<Answer, Unanswered> {
         let client = self.client.clone();
-        match self.wait(async move { client.txn(request).await }) {
+        match self.wait_and_hear(following, async move { client.txn(request).await }) {
             Some(answer) => answer.map(transaction::read),
             // It ended without a word, when it may have been sent.
             None => Err(Unanswered::Doubtful(StoreError::NotOpen)),
