@@ -5,5 +5,6 @@
 //! environment, as in `kill.rs`, and is no test of its own.
 
 mod contract;
+mod copy;
 mod example;
 mod support;
