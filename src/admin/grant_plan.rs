@@ -101,10 +101,20 @@ pub(super) fn revoke(state: &Snapshot, target: &Target, privileges: &[Arc<str>])
 /// A row that is not there yet, with an id that holds nothing: what an earlier row of the same
 /// name may have left under it does not come back.
 pub(super) fn new_row(grants: &Grants, row: ObjectRow) -> (Vec<Change>, GrantId) {
-    let id = row.grant_id();
+    let id = free_id(grants, &row);
     let mut changes = emptied(grants, &id);
     changes.push(Change::Put(Record::Row(row, id.clone())));
     (changes, id)
+}
+
+/// The id that follows from the row's key or, if another row leads there because somebody has
+/// copied it by hand, one that no row leads to.
+fn free_id(grants: &Grants, row: &ObjectRow) -> GrantId {
+    let mut id = row.grant_id();
+    while grants.is_id_shared(row, &id) {
+        id = row.other_grant_id(&id);
+    }
+    id
 }
 
 /// The id of a row, for a change under it. If another row shares it, this one moves to an id of
@@ -229,6 +239,24 @@ mod tests {
         let after = applied(&shared, &revoke(&shared, &target("a", "c"), &insert));
         assert!(names(&after, "a").is_empty());
         assert_eq!(names(&after, "b"), ["PrivilegeInsert"]);
+    }
+
+    #[test]
+    fn a_new_row_does_not_take_the_id_that_a_copied_row_leads_to() {
+        let id = target("r", "c").row().grant_id();
+        let names = |state: &Snapshot, role: &str| -> Vec<String> {
+            let role = RoleName::new(role).unwrap();
+            state.grants().grants_of(&role).map(|grant| grant.privilege.to_string()).collect()
+        };
+        // Somebody copied the rows of `r` to `copy`, with their values; `r` may be gone or not.
+        let copy = vec![row("copy", "default.c", &id.0), privilege(&id.0, "PrivilegeInsert")];
+        let with_both = [copy.clone(), vec![row("r", "default.c", &id.0)]].concat();
+        for (records, before) in [(copy, &[][..]), (with_both, &["PrivilegeInsert"])] {
+            let state = state(records);
+            let after = applied(&state, &grant(&state, &target("r", "c"), &search(), &me()));
+            assert_eq!(names(&after, "r"), [before, &["PrivilegeSearch"]].concat());
+            assert_eq!(names(&after, "copy"), ["PrivilegeInsert"]);
+        }
     }
 
     #[test]

@@ -30,13 +30,23 @@ impl ObjectRow {
     /// makes it. A row that is stored already has an id of its own, which need not be this one.
     #[must_use]
     pub fn grant_id(&self) -> GrantId {
-        let mut text = String::with_capacity(32);
-        for byte in Md5::digest(self.key().as_bytes()) {
-            // Writing to a String does not fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        GrantId(Arc::from(text))
+        digest(&self.key())
     }
+
+    /// Another id for the same row, for when this one leads to something else already.
+    #[must_use]
+    pub fn other_grant_id(&self, taken: &GrantId) -> GrantId {
+        digest(&format!("{}/{}", self.key(), taken.0))
+    }
+}
+
+fn digest(text: &str) -> GrantId {
+    let mut id = String::with_capacity(32);
+    for byte in Md5::digest(text.as_bytes()) {
+        // Writing to a String does not fail.
+        let _ = write!(id, "{byte:02x}");
+    }
+    GrantId(Arc::from(id))
 }
 
 /// Database and name of a stored object. One from before databases belongs to `default`.

@@ -217,7 +217,7 @@ impl Grants {
     }
 
     /// Whether a second row leads to the id of this one, so that a privilege granted here would be
-    /// granted there. Only ids of 16 digits can collide.
+    /// granted there. Ids of 16 digits can collide, and any may have been copied.
     #[must_use]
     pub fn is_id_shared(&self, row: &ObjectRow, id: &GrantId) -> bool {
         self.holders_of(id).len() > usize::from(self.id_of(row) == Some(id))

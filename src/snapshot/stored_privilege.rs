@@ -32,15 +32,17 @@ pub(super) enum Meaning<'a> {
 }
 
 /// What `text` means in a row of type `object_type`.
+///
+/// A type that nobody knows may be one of smaller things, which a newer version gives a privilege
+/// on; Milvus would take the privilege for one on the collection.
 pub(super) fn meaning<'a>(
     object_type: &str,
     text: &'a str,
     builtin: &BuiltinGroups,
 ) -> Meaning<'a> {
+    let Some(object_type) = ObjectType::from_name(object_type) else { return Meaning::Unknown };
     if text == "*" {
-        let known = ObjectType::from_name(object_type);
-        return known
-            .map_or(Meaning::Unknown, |known| Meaning::Privileges(PrivilegeSet::of_type(known)));
+        return Meaning::Privileges(PrivilegeSet::of_type(object_type));
     }
     if let Some(name) = text.strip_prefix("PrivilegeGroup") {
         let group = Privilege::from_name(name).filter(|group| group.is_group());
@@ -110,7 +112,9 @@ mod tests {
         {
             assert_eq!(meaning("Collection", text, &builtin), Meaning::Unknown, "{text}");
         }
-        assert_eq!(meaning("Nope", "*", &builtin), Meaning::Unknown);
+        for text in ["*", "PrivilegeSearch", "PrivilegeAll", "PrivilegeGroupg"] {
+            assert_eq!(meaning("Nope", text, &builtin), Meaning::Unknown, "{text}");
+        }
         assert_eq!(meaning("Global", "PrivilegeGroupg", &builtin), Meaning::Group("g"));
     }
 

@@ -150,10 +150,30 @@ pub enum StoreError {
         /// The key that it would have had.
         key: String,
     },
+    /// A large change was begun again too often, because others kept changing the state.
+    #[error("the change was begun {times} times, and others changed the state each time")]
+    Outrun {
+        /// How often.
+        times: u32,
+    },
     /// There is no number for another state.
     #[error("the store has reached the highest revision there is; restore it from a backup")]
     RevisionsExhausted,
     /// It failed earlier and has not been reopened, or it has been closed.
     #[error("the store is not open")]
     NotOpen,
+}
+
+impl StoreError {
+    /// Whether it is the change that cannot be made, and the store is as good as before.
+    #[must_use]
+    pub fn is_of_the_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Unstorable { .. }
+                | Self::TooLarge { .. }
+                | Self::Outrun { .. }
+                | Self::RevisionsExhausted
+        )
+    }
 }

@@ -126,8 +126,9 @@ pub trait Store: Debug + Send {
     }
 
     /// Whether the state at `base` is still the newest: [`Commit::Committed`] with its revision if
-    /// so, else [`Commit::Conflict`]. What is refused, or needs no change, is answered from a state
-    /// that was the newest after the question. A store of our own need not look.
+    /// so, else [`Commit::Conflict`]. Then the news, or a load, bring one that was the newest after
+    /// this was asked. What is refused, or needs no change, is answered from such a state. A store
+    /// of our own need not look.
     fn confirm(&mut self, base: Revision) -> Commit {
         Commit::Committed(base)
     }
@@ -144,6 +145,12 @@ pub trait Store: Debug + Send {
     /// What happened meanwhile cannot be told any more: load again.
     fn news(&mut self) -> Result<Option<News>, StoreError> {
         Ok(None)
+    }
+
+    /// Whether others change it, too. Then all there is to know comes by the news, also while
+    /// changes fail, and it is loaded again only when those are lost.
+    fn is_shared(&self) -> bool {
+        false
     }
 
     /// Most writes that are made as cheaply together as one alone.

@@ -31,7 +31,7 @@ use crate::store::{Store, StoreError, Wake};
 
 use ignored::Ignored;
 use job::{Check, Job};
-use worker::{Published, Worker};
+use worker::{Ended, Published, Worker};
 
 /// Most operations that wait at once; more wait before they queue, so memory stays bounded.
 const MAX_QUEUED: usize = 4096;
@@ -154,11 +154,18 @@ impl Writer {
                 shared.send(Message::News);
             }
         }));
-        let published = Published { cell: Arc::clone(&cell), freshness, writable };
+        let published =
+            Published { cell: Arc::clone(&cell), freshness, writable: Arc::clone(&writable) };
         let worker = Worker::new(store, published, ignored);
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || worker.run(&messages))
+            .spawn(move || {
+                // However this thread ends, nobody may think that changes are still accepted. It
+                // is said once nobody can be queued any more.
+                let _ended = Ended(writable);
+                let messages = messages;
+                worker.run(&messages)
+            })
             .map_err(|source| StoreError::Io {
                 action: "start the thread of",
                 path: description.into(),

@@ -30,6 +30,9 @@ struct Medium {
     broken: bool,
     /// How many times reopening fails.
     reopen_failures: u32,
+    /// Whether somebody else changes something whenever we look.
+    busy: bool,
+    confirms: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -92,6 +95,15 @@ impl Store for ScriptedStore {
             }
             Next::Panic => panic!("injected"),
         }
+    }
+
+    fn confirm(&mut self, base: Revision) -> Commit {
+        let mut medium = self.0.lock().unwrap();
+        medium.confirms += 1;
+        if medium.busy {
+            medium.revision += 1;
+        }
+        if base.0 == medium.revision { Commit::Committed(base) } else { Commit::Conflict }
     }
 
     // The writer asks for records and changes, never for pairs.
@@ -191,6 +203,19 @@ async fn after_a_conflict_the_operation_is_checked_on_the_newer_state() {
 }
 
 #[tokio::test]
+async fn a_refusal_needs_a_state_that_was_the_newest_after_the_question_not_one_that_still_is() {
+    let store = ScriptedStore::new(&[]);
+    let (writer, _) = start(&store);
+    create(&writer, "reader").await.unwrap();
+    store.0.lock().unwrap().busy = true;
+    let refused = create(&writer, "reader").await;
+    assert!(matches!(refused, Err(SubmitError::Refused(_))), "{refused:?}");
+    assert_eq!(store.0.lock().unwrap().confirms, 1);
+    let nothing = writer.submit(|_| Ok::<_, Exists>(((), Vec::new()))).await.unwrap();
+    assert_eq!((nothing.changed, nothing.revision), (false, Revision(3)));
+}
+
+#[tokio::test]
 async fn an_unknown_outcome_is_said_to_be_unknown_and_cleared_up_by_reopening() {
     for (next, there) in [(Next::UnknownWritten, true), (Next::UnknownLost, false)] {
         let (writer, cell) = start(&ScriptedStore::new(&[next]));
@@ -259,7 +284,18 @@ async fn the_outcome_is_observed_also_when_no_caller_waits_any_more() {
 #[tokio::test]
 async fn when_the_thread_dies_queued_changes_are_unknown_and_later_ones_refused() {
     let (writer, cell) = start(&ScriptedStore::new(&[Next::Panic]));
-    let (first, second) = tokio::join!(create(&writer, "a"), create(&writer, "b"));
+    // The thread dies once both are in the queue.
+    let (release, wait) = mpsc::channel();
+    let role = Record::Role(RoleName::new("a").unwrap(), Role::default());
+    let mut first = Box::pin(writer.submit(move |_| {
+        wait.recv().unwrap_or_default();
+        Ok::<_, Exists>(((), vec![Change::Put(role.clone())]))
+    }));
+    let mut second = Box::pin(create(&writer, "b"));
+    let _ = futures_util::FutureExt::now_or_never(&mut first);
+    let _ = futures_util::FutureExt::now_or_never(&mut second);
+    release.send(()).unwrap();
+    let (first, second) = tokio::join!(first, second);
     for error in [first.unwrap_err(), second.unwrap_err()] {
         assert!(matches!(error, SubmitError::Write(WriteError::Unknown)), "{error:?}");
     }

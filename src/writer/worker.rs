@@ -32,7 +32,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 const STALE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Says that changes are no longer accepted when the thread ends, also by a panic.
-struct Ended(Arc<AtomicBool>);
+pub(super) struct Ended(pub(super) Arc<AtomicBool>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -44,6 +44,8 @@ impl Drop for Ended {
 struct Recovery {
     next: Instant,
     pause: Duration,
+    /// Why it last could not be reopened.
+    told: Option<String>,
 }
 
 /// What the thread shares with those who read.
@@ -72,8 +74,6 @@ impl Worker {
 
     /// Runs until every handle is gone and the queue is empty, then closes the store.
     pub(super) fn run(mut self, queue: &Receiver<Message>) -> Result<(), StoreError> {
-        // However this thread ends, nobody may think that changes are still accepted.
-        let _ended = Ended(Arc::clone(&self.published.writable));
         while self.gather(queue) {
             if self.recovery.as_ref().is_some_and(|recovery| recovery.next <= Instant::now()) {
                 self.recover();
@@ -133,12 +133,16 @@ impl Worker {
     }
 
     /// Commits a batch and publishes its state before anybody is answered. Where nothing is to be
-    /// changed, the state that says so has to be the newest.
+    /// changed, the state that says so has to be one that was the newest after the question: that
+    /// it still is cannot be waited for where others change it all the time.
     fn commit(&mut self, batch: &mut Batch) -> Result<Revision, WriteError> {
+        let mut is_new_enough = false;
         for _ in 0..MAX_CONFLICTS {
             let base = batch.state.revision();
             let changes = &batch.changes;
-            let commit = if changes.is_empty() {
+            let commit = if changes.is_empty() && is_new_enough {
+                Commit::Committed(base)
+            } else if changes.is_empty() {
                 self.store.confirm(base)
             } else {
                 self.store.commit(base, changes)
@@ -150,6 +154,10 @@ impl Worker {
                     state.set_revision(revision);
                     self.publish_with_news(state);
                     return Ok(revision);
+                }
+                Commit::Refused(error) if error.is_of_the_change() => {
+                    tracing::warn!(store = %self.store.describe(), %error, "a change is refused");
+                    return Err(WriteError::Refused);
                 }
                 Commit::Refused(error) => {
                     self.fail("refused", &error);
@@ -164,6 +172,7 @@ impl Worker {
                         self.fail("refused", &error);
                         return Err(WriteError::Refused);
                     }
+                    is_new_enough |= changes.is_empty();
                     batch.recheck(&self.published.cell.get());
                 }
             }
@@ -204,7 +213,8 @@ impl Worker {
 
     /// Publishes what others have changed.
     fn hear(&mut self) {
-        if self.recovery.is_some() {
+        // A store of our own has none, and may not be asked while it is not open.
+        if self.recovery.is_some() && !self.store.is_shared() {
             return;
         }
         match self.store.news() {
@@ -213,6 +223,8 @@ impl Worker {
                 let mut state = (*self.published.cell.get()).clone();
                 self.publish_news(&mut state, news);
             }
+            // The recovery reads everything afresh.
+            Err(_) if self.recovery.is_some() => {}
             Err(error) => self.reload(&error),
         }
     }
@@ -225,6 +237,8 @@ impl Worker {
                 self.publish_news(&mut state, news);
                 Ok(())
             }
+            // What it was has yet to be heard.
+            Ok(None) if self.store.is_shared() => Ok(()),
             Ok(None) | Err(_) => self.load(),
         }
     }
@@ -259,7 +273,7 @@ impl Worker {
             "the store failed; the service is read-only until it has been reopened"
         );
         self.published.writable.store(false, Ordering::Release);
-        self.recovery = Some(Recovery { next: Instant::now(), pause: FIRST_PAUSE });
+        self.recovery = Some(Recovery { next: Instant::now(), pause: FIRST_PAUSE, told: None });
     }
 
     /// Tries to reopen the store and to rebuild the state from what it holds.
@@ -267,8 +281,8 @@ impl Worker {
         let Some(recovery) = &mut self.recovery else {
             return;
         };
-        let pause = recovery.pause;
-        match self.store.reopen().and_then(|()| self.load()) {
+        let (pause, recovery_told) = (recovery.pause, recovery.told.take());
+        match self.store.reopen().and_then(|()| self.reread()) {
             Ok(()) => {
                 self.recovery = None;
                 self.published.writable.store(true, Ordering::Release);
@@ -279,14 +293,23 @@ impl Worker {
                 );
             }
             Err(error) => {
-                tracing::warn!(
-                    store = %self.store.describe(), %error, retry_in = ?pause,
-                    "the store cannot be reopened yet"
-                );
+                let text = error.to_string();
+                // Told again only when it is something else.
+                if recovery_told.as_deref() != Some(&*text) {
+                    tracing::warn!(
+                        store = %self.store.describe(), %error, "the store cannot be reopened yet"
+                    );
+                }
                 let next = Instant::now() + pause;
-                self.recovery = Some(Recovery { next, pause: (pause * 2).min(MAX_PAUSE) });
+                let pause = (pause * 2).min(MAX_PAUSE);
+                self.recovery = Some(Recovery { next, pause, told: Some(text) });
             }
         }
+    }
+
+    /// Brings the state up to a store that has been reopened.
+    fn reread(&mut self) -> Result<(), StoreError> {
+        if self.store.is_shared() { self.catch_up() } else { self.load() }
     }
 
     /// Tells when the state has become too old to decide on, and when it is young again.

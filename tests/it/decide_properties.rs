@@ -178,6 +178,9 @@ fn covers(
     object: &str,
 ) -> bool {
     static BUILTIN: LazyLock<BuiltinGroups> = LazyLock::new(BuiltinGroups::default);
+    if ObjectType::from_name(kind).is_none() {
+        return false;
+    }
     let pieces: Vec<&str> = on.split('.').collect();
     let (in_database, name) = match pieces.as_slice() {
         [name] | ["", name, ..] => ("default", *name),

@@ -14,7 +14,7 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
-use super::connect::{ConnectError, Pace, connect, with_causes};
+use super::connect::{ConnectError, Pace, Trouble, connect, with_causes};
 use super::{EtcdOptions, StoreError};
 use crate::proto::etcdserverpb::auth_client::AuthClient;
 use crate::proto::etcdserverpb::kv_client::KvClient;
@@ -27,6 +27,10 @@ use crate::proto::etcdserverpb::{
 /// Pause before a question is asked again.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Least time between two signs of life that are asked for. A member closes the connection of
+/// whoever asks more often than every five seconds.
+const LEAST_KEEP_ALIVE: Duration = Duration::from_secs(6);
+
 /// Largest answer that is read. The server knows no limit of its own, and a page of records is
 /// far smaller.
 const MAX_ANSWER: usize = 1 << 30;
@@ -38,6 +42,18 @@ pub(super) enum Unanswered {
     Never(StoreError),
     /// It may have happened, or may happen yet.
     Doubtful(StoreError),
+    /// The cluster has run out of room before it or by it: it has happened or it never will, which
+    /// a look at the fence tells.
+    NoRoom(StoreError),
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+enum NoLink {
+    /// And there will be none.
+    Final(StoreError),
+    /// Another try may find one.
+    ForNow(StoreError),
 }
 
 /// A client of the cluster. Cloning shares the connection.
@@ -62,6 +78,7 @@ struct Current {
 struct Link {
     number: u64,
     channel: Channel,
+    trouble: Trouble,
     token: Option<AsciiMetadataValue>,
 }
 
@@ -83,26 +100,30 @@ impl Client {
         (self.options.request_timeout / 3).min(self.options.max_staleness / 3)
     }
 
-    /// Reads, and asks again until `within` is over. The state is the newest one, as a majority
-    /// knows it, unless the request names a revision.
+    /// Reads, each try within `patience`, and asks again until `within` is over. The state is the
+    /// newest one, as a majority knows it, unless the request names a revision.
     pub(super) async fn range(
         &self,
         request: RangeRequest,
+        patience: Duration,
         within: Duration,
     ) -> Result<RangeResponse, StoreError> {
         let until = Instant::now() + within;
         loop {
-            let (error, is_final) = match self.link().await {
-                Err(Unanswered::Never(error)) => (error, true),
-                Err(Unanswered::Doubtful(error)) => (error, false),
-                Ok(link) => match self.range_once(&link, request.clone(), until).await {
+            let patience = patience.min(until.saturating_duration_since(Instant::now()));
+            let (error, is_final) = match self.link(patience).await {
+                Err(NoLink::Final(error)) => (error, true),
+                Err(NoLink::ForNow(error)) => (error, false),
+                Ok(link) => match self.range_once(&link, request.clone(), patience).await {
                     Ok(answer) => return Ok(answer),
                     Err(status) if status.code() == Code::OutOfRange => {
-                        return Err(self.news_lost(request.revision, describe(&status)));
+                        return Err(
+                            self.news_lost(request.revision, describe(&status, &link.trouble))
+                        );
                     }
                     Err(status) => {
                         let again = self.gave_up_on(&link, &status).await;
-                        (self.error("read", &status), !again)
+                        (self.error("read", &link, &status), !again)
                     }
                 },
             };
@@ -117,25 +138,33 @@ impl Client {
         &self,
         link: &Link,
         request: RangeRequest,
-        until: Instant,
+        patience: Duration,
     ) -> Result<RangeResponse, Status> {
-        let left = until.saturating_duration_since(Instant::now());
         let mut client = KvClient::new(link.channel.clone()).max_decoding_message_size(MAX_ANSWER);
         let call = client.range(link.request(request));
-        match timeout(self.try_timeout().min(left), call).await {
+        match timeout(patience, call).await {
             Ok(answer) => answer.map(tonic::Response::into_inner),
             Err(_) => Err(Status::deadline_exceeded("no answer in time")),
         }
     }
 
-    /// Sends a transaction once. It is sent again only where it surely has not happened.
+    /// Sends a transaction once, as soon as there is a connection. It is sent again only where it
+    /// surely has not happened.
     pub(super) async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Unanswered> {
+        let until = Instant::now() + self.options.request_timeout;
         let mut logged_in_again = false;
         loop {
-            let link = self.link().await.map_err(|unanswered| match unanswered {
+            let link = match self.link(self.try_timeout()).await {
+                Ok(link) => link,
+                Err(NoLink::ForNow(_)) if Instant::now() + PAUSE < until => {
+                    sleep(PAUSE).await;
+                    continue;
+                }
                 // Nothing has been sent.
-                Unanswered::Never(error) | Unanswered::Doubtful(error) => Unanswered::Never(error),
-            })?;
+                Err(NoLink::Final(error) | NoLink::ForNow(error)) => {
+                    return Err(Unanswered::Never(error));
+                }
+            };
             let mut client =
                 KvClient::new(link.channel.clone()).max_decoding_message_size(MAX_ANSWER);
             let call = client.txn(link.request(request.clone()));
@@ -145,7 +174,10 @@ impl Client {
                 Err(_) => Status::deadline_exceeded("no answer in time"),
             };
             let again = self.gave_up_on(&link, &status).await;
-            let error = self.error("write to", &status);
+            let error = self.error("write to", &link, &status);
+            if status.code() == Code::ResourceExhausted && was_answered(&status) {
+                return Err(Unanswered::NoRoom(error));
+            }
             if !is_refusal(&status) {
                 return Err(Unanswered::Doubtful(error));
             }
@@ -162,8 +194,8 @@ impl Client {
         &self,
         request: WatchRequest,
     ) -> Result<(Streaming<WatchResponse>, WatchLink), StoreError> {
-        let link = self.link().await.map_err(|unanswered| match unanswered {
-            Unanswered::Never(error) | Unanswered::Doubtful(error) => error,
+        let link = self.link(self.try_timeout()).await.map_err(|no_link| match no_link {
+            NoLink::Final(error) | NoLink::ForNow(error) => error,
         })?;
         let mut client =
             WatchClient::new(link.channel.clone()).max_decoding_message_size(MAX_ANSWER);
@@ -183,7 +215,7 @@ impl Client {
             Err(_) => Status::deadline_exceeded("no answer in time"),
         };
         self.gave_up_on(&link, &status).await;
-        Err(self.error("watch", &status))
+        Err(self.error("watch", &link, &status))
     }
 
     /// Forgets the connection; the next question goes to another member.
@@ -191,8 +223,16 @@ impl Client {
         self.current.lock().await.link = None;
     }
 
+    /// The connection in use, or a new one if there can be one in time.
+    async fn link(&self, within: Duration) -> Result<Link, NoLink> {
+        // When this is given up, the next call goes on with the next member.
+        timeout(within, self.link_in_time())
+            .await
+            .unwrap_or_else(|_| Err(NoLink::ForNow(self.unreachable("it does not answer"))))
+    }
+
     /// The connection in use, or a new one to the first member that lets us in.
-    async fn link(&self) -> Result<Link, Unanswered> {
+    async fn link_in_time(&self) -> Result<Link, NoLink> {
         let mut current = self.current.lock().await;
         if let Some(link) = &current.link {
             return Ok(link.clone());
@@ -202,10 +242,14 @@ impl Client {
             let endpoints = &self.options.endpoints;
             let Some(address) = endpoints.get(current.next % endpoints.len()) else { break };
             current.next = current.next.wrapping_add(1);
-            let pace = Pace { connect: self.try_timeout(), keep_alive: self.try_timeout() };
-            let channel = match connect(address, self.options.tls.as_ref(), pace).await {
-                Ok(channel) => channel,
-                Err(ConnectError::Files(error)) => return Err(Unanswered::Never(error)),
+            let pace = Pace {
+                connect: self.try_timeout(),
+                keep_alive: self.try_timeout().max(LEAST_KEEP_ALIVE),
+            };
+            let connected = connect(address, self.options.tls.as_ref(), pace).await;
+            let (channel, trouble) = match connected {
+                Ok(connected) => connected,
+                Err(ConnectError::Files(error)) => return Err(NoLink::Final(error)),
                 Err(ConnectError::Network(detail)) => {
                     last = format!("{address}: {detail}");
                     continue;
@@ -214,19 +258,18 @@ impl Client {
             match self.log_in(channel.clone()).await {
                 Ok(token) => {
                     current.made += 1;
-                    let link = Link { number: current.made, channel, token };
+                    let link = Link { number: current.made, channel, trouble, token };
                     current.link = Some(link.clone());
                     return Ok(link);
                 }
                 Err(status) if is_refusal(&status) => {
-                    let (store, detail) = (self.name.to_string(), describe(&status));
-                    return Err(Unanswered::Never(StoreError::ClusterAccess { store, detail }));
+                    let (store, detail) = (self.name.to_string(), describe(&status, &trouble));
+                    return Err(NoLink::Final(StoreError::ClusterAccess { store, detail }));
                 }
-                Err(status) => last = format!("{address}: {}", describe(&status)),
+                Err(status) => last = format!("{address}: {}", describe(&status, &trouble)),
             }
         }
-        let (action, store) = ("reach", self.name.to_string());
-        Err(Unanswered::Doubtful(StoreError::Cluster { action, store, detail: last }))
+        Err(NoLink::ForNow(self.unreachable(&last)))
     }
 
     /// Our token, if the cluster wants one.
@@ -245,8 +288,9 @@ impl Client {
             Ok(Err(status)) => return Err(status),
             Err(_) => return Err(Status::deadline_exceeded("no answer in time")),
         };
-        let token = AsciiMetadataValue::try_from(answer.token)
+        let mut token = AsciiMetadataValue::try_from(answer.token)
             .map_err(|_| Status::internal("the token is not text"))?;
+        token.set_sensitive(true);
         Ok(Some(token))
     }
 
@@ -254,8 +298,9 @@ impl Client {
     /// may help: at another member, or after a new login.
     async fn gave_up_on(&self, link: &Link, status: &Status) -> bool {
         let may_help = match status.code() {
-            // Also the answer to a token that is out of date.
-            Code::Unauthenticated | Code::InvalidArgument => link.token.is_some(),
+            // Also the answer to a token that is out of date, or missing since users were switched
+            // on.
+            Code::Unauthenticated | Code::InvalidArgument => self.options.login.is_some(),
             _ => !is_refusal(status),
         };
         if may_help {
@@ -271,15 +316,25 @@ impl Client {
         }
     }
 
+    /// That the cluster cannot be reached.
+    pub(super) fn unreachable(&self, detail: &str) -> StoreError {
+        let (action, store) = ("reach", self.name.to_string());
+        StoreError::Cluster { action, store, detail: detail.to_owned() }
+    }
+
     /// That what came after a revision cannot be had.
     pub(super) fn news_lost(&self, revision: i64, detail: String) -> StoreError {
         StoreError::NewsLost { store: self.name.to_string(), revision, detail }
     }
 
-    fn error(&self, action: &'static str, status: &Status) -> StoreError {
-        let (store, detail) = (self.name.to_string(), describe(status));
+    fn error(&self, action: &'static str, link: &Link, status: &Status) -> StoreError {
+        let (store, detail) = (self.name.to_string(), describe(status, &link.trouble));
         match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => {
+                StoreError::ClusterAccess { store, detail }
+            }
+            // Our questions are good ones: what it misses is a user.
+            Code::InvalidArgument if action == "read" => {
                 StoreError::ClusterAccess { store, detail }
             }
             _ => StoreError::Cluster { action, store, detail },
@@ -315,27 +370,54 @@ impl Link {
 }
 
 /// Whether the cluster has refused a request before it did anything. Everything else may also be
-/// said of a request that has been passed on.
+/// said of a request that has been passed on. What has a cause was said by nobody but our own side
+/// of the connection, and says nothing: a connection that is closed because of too many pings has
+/// the code of a refusal, too.
 fn is_refusal(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::InvalidArgument
-            | Code::ResourceExhausted
-            | Code::PermissionDenied
-            | Code::Unauthenticated
-            | Code::FailedPrecondition
-            | Code::OutOfRange
-            | Code::Unimplemented
-    )
+    was_answered(status)
+        && matches!(
+            status.code(),
+            Code::InvalidArgument
+                | Code::PermissionDenied
+                | Code::Unauthenticated
+                | Code::FailedPrecondition
+                | Code::OutOfRange
+                | Code::Unimplemented
+        )
 }
 
-/// What the cluster said, with what lies behind it.
-fn describe(status: &Status) -> String {
-    let causes = std::error::Error::source(status).map(with_causes);
-    match causes {
-        Some(cause) if !status.message().contains(&cause) => {
-            format!("{}: {cause}", status.message())
+/// Whether the cluster itself has said so.
+fn was_answered(status: &Status) -> bool {
+    std::error::Error::source(status).is_none()
+}
+
+/// What the cluster said; or why it could not, if the connection has told.
+fn describe(status: &Status, trouble: &Trouble) -> String {
+    let Some(cause) = std::error::Error::source(status).map(with_causes) else {
+        return status.message().to_owned();
+    };
+    let mut text = status.message().to_owned();
+    for more in [Some(&*cause), trouble.get()].into_iter().flatten() {
+        if !text.contains(more) {
+            text = format!("{text}: {more}");
         }
-        _ => status.message().to_owned(),
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_what_the_cluster_said_and_not_what_became_of_the_connection() {
+        assert!(is_refusal(&Status::permission_denied("etcdserver: permission denied")));
+        let full = Status::resource_exhausted("etcdserver: mvcc: database space exceeded");
+        assert!(was_answered(&full) && !is_refusal(&full), "it may have been what filled it");
+        assert!(!is_refusal(&Status::unavailable("etcdserver: leader changed")));
+        let closed = h2::Error::from(h2::Reason::ENHANCE_YOUR_CALM);
+        let status = Status::from_error(Box::new(closed));
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(!was_answered(&status) && !is_refusal(&status), "it may have happened");
     }
 }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use super::client::Unanswered;
 use super::following::Following;
 use super::journal::{self, Wanted};
-use super::transaction::{self, Answer, Change, MOST_BYTES, MOST_WRITES};
+use super::transaction::{self, Answer, Change};
 use super::{EtcdStore, StoreError};
 use crate::model::Revision;
 use crate::proto::etcdserverpb::TxnRequest;
+use crate::proto::journal::Head;
 use crate::store::{Commit, Writes};
 
 /// Pause between attempts to find out about a lost transaction.
@@ -23,33 +24,62 @@ const HEAR: Duration = Duration::from_millis(200);
 /// Longest pause after a lost race, as a power of two of milliseconds.
 const MOST_BACKOFF: u32 = 6;
 
+/// How often a large change is begun before it gives way to all the small ones.
+const MOST_LARGE: u32 = 8;
+
+/// The pieces of a large change that has not been made so far.
+#[derive(Debug)]
+pub(super) struct Uploaded {
+    id: String,
+    digest: Vec<u8>,
+    pieces: usize,
+    /// The revision at which the first one was put.
+    first: i64,
+    /// How often its head has been tried.
+    tries: u32,
+}
+
 impl EtcdStore {
     /// Makes writes on top of the state at `base`.
     pub(super) fn write_at(&mut self, base: Revision, writes: Writes) -> Commit {
+        if self.has_failed {
+            return Commit::Refused(StoreError::NotOpen);
+        }
         let Some(mut following) = self.following.take() else {
             return Commit::Refused(StoreError::NotOpen);
         };
-        let commit = if !following.is_at(base) {
-            Commit::Conflict
-        } else if following.timeline.pending.is_some() {
-            // It comes first, whoever made it.
-            self.finish(&mut following);
-            Commit::Conflict
-        } else {
-            match check_sizes(&writes) {
-                Err(error) => Commit::Refused(error),
-                Ok(true) => self.write_small(&mut following, &writes),
-                Ok(false) => self.write_large(&mut following, writes.0),
-            }
-        };
-        match commit {
+        let commit = self.attempt(&mut following, base, writes);
+        self.following = Some(following);
+        match &commit {
             Commit::Committed(_) => self.lost_races = 0,
             Commit::Conflict => self.back_off(),
-            // Nothing more before it has been opened again.
-            Commit::Refused(_) | Commit::Unknown(_) => return commit,
+            Commit::Refused(error) => self.has_failed = !error.is_of_the_change(),
+            Commit::Unknown(_) => self.has_failed = true,
         }
-        self.following = Some(following);
+        if !matches!(commit, Commit::Conflict) {
+            self.forget_upload();
+        }
         commit
+    }
+
+    fn attempt(&mut self, following: &mut Following, base: Revision, writes: Writes) -> Commit {
+        if !following.is_at(base) {
+            return Commit::Conflict;
+        }
+        if !following.is_in_contact() {
+            // Nobody is to wait for what is known already.
+            return Commit::Refused(self.client.unreachable("it does not answer"));
+        }
+        if following.timeline.pending.is_some() {
+            // It comes first, whoever made it.
+            self.finish(following);
+            return Commit::Conflict;
+        }
+        match transaction::fit(&writes.0) {
+            Err(error) => Commit::Refused(error),
+            Ok(true) => self.write_small(following, &writes),
+            Ok(false) => self.write_large(following, writes.0),
+        }
     }
 
     fn write_small(&mut self, following: &mut Following, writes: &Writes) -> Commit {
@@ -74,7 +104,40 @@ impl EtcdStore {
             }
             Err(Unanswered::Never(error)) => Commit::Refused(error),
             Err(Unanswered::Doubtful(error)) => self.find_out(following, stamp, error),
+            Err(Unanswered::NoRoom(error)) => self.look_up(following, stamp, error),
         }
+    }
+
+    /// Looks whether a transaction happened that the cluster has answered: it is over either way.
+    fn look_up(&self, following: &mut Following, stamp: &[u8], refusal: StoreError) -> Commit {
+        let Ok(answer) = self.look() else { return Commit::Unknown(refusal) };
+        let (fence, found) = match answer.kvs.into_iter().next() {
+            Some(pair) => (pair.mod_revision, pair.value),
+            None => (0, Vec::new()),
+        };
+        if found == stamp {
+            return self.committed(following, fence);
+        }
+        if fence == following.timeline.fence {
+            return Commit::Refused(refusal);
+        }
+        self.judge_by_events(following, fence, stamp).unwrap_or(Commit::Unknown(refusal))
+    }
+
+    /// Whether a transaction of ours is among the events up to a fence. `None` if they do not come.
+    fn judge_by_events(
+        &self,
+        following: &mut Following,
+        fence: i64,
+        stamp: &[u8],
+    ) -> Option<Commit> {
+        if !following.wait_for(fence, self.options.request_timeout) {
+            return None;
+        }
+        Some(match following.timeline.revision_of(stamp) {
+            Some(revision) => self.committed(following, revision),
+            None => Commit::Conflict,
+        })
     }
 
     /// Waits until the state after a commit of ours is known. It is committed also if that takes
@@ -90,7 +153,7 @@ impl EtcdStore {
     fn find_out(&self, following: &mut Following, stamp: &[u8], lost: StoreError) -> Commit {
         let fence = following.timeline.fence;
         let until = Instant::now() + self.options.request_timeout;
-        while Instant::now() < until {
+        while Instant::now() < until && following.is_in_contact() {
             let bump = transaction::bump(&self.layout, fence, &[stamp, b"?"].concat());
             match self.transact(bump) {
                 // Nothing can happen any more that compares the fence of before.
@@ -103,15 +166,11 @@ impl EtcdStore {
                 }
                 Ok(Answer::Overtaken { fence, .. }) => {
                     // By us, before somebody else, or by somebody else: the events tell.
-                    if !following.wait_for(fence, self.options.request_timeout) {
-                        return Commit::Unknown(lost);
-                    }
-                    return match following.timeline.revision_of(stamp) {
-                        Some(revision) => self.committed(following, revision),
-                        None => Commit::Conflict,
-                    };
+                    return self
+                        .judge_by_events(following, fence, stamp)
+                        .unwrap_or(Commit::Unknown(lost));
                 }
-                Err(Unanswered::Never(_) | Unanswered::Doubtful(_)) => std::thread::sleep(PAUSE),
+                Err(_) => std::thread::sleep(PAUSE),
             }
         }
         Commit::Unknown(lost)
@@ -120,32 +179,82 @@ impl EtcdStore {
     /// A change of any size: pieces first, then the head that makes it, in one transaction. What is
     /// left is done by [`EtcdStore::tidy`], also by others if we die.
     fn write_large(&mut self, following: &mut Following, writes: Wanted) -> Commit {
-        let fence = following.timeline.fence;
-        let count = writes.len();
         let id = self.journal_id();
-        let (pieces, head) = journal::cut(&id, writes);
-        tracing::info!(
-            writes = count,
-            pieces = pieces.len(),
-            "a large change is written in pieces"
-        );
-        let mut last = 0;
-        for (number, piece) in (0..).zip(pieces) {
-            let request = transaction::put(self.layout.piece(&id, number), piece);
-            match self.put_again_and_again(&request) {
-                Ok(revision) => last = revision,
-                Err(error) => return Commit::Refused(error),
-            }
-        }
-        // Whoever takes pieces away bumps the fence: as long as it stands, ours are there.
-        let seen = following.wait_for(last, self.options.request_timeout);
-        if !seen || following.timeline.fence != fence || following.has_changes() {
+        let (pieces, mut head) = journal::cut(&id, writes);
+        let first = match self.upload(following, &pieces, &mut head) {
+            Ok(first) => first,
+            Err(error) => return Commit::Refused(error),
+        };
+        // What came meanwhile may have changed what this rests on.
+        if !following.has_told_all() {
             return Commit::Conflict;
         }
         let stamp = self.stamp();
         let change = Change::new(&self.layout, &following.timeline, &stamp);
-        let request = change.without_journal().head(&head).build();
-        self.send(following, request, &stamp)
+        let request = change.without_journal().head(&head, first).build();
+        let commit = self.send(following, request, &stamp);
+        if matches!(commit, Commit::Committed(_)) {
+            self.journals.insert(head.id);
+            // They are no longer ours to take away.
+            self.uploaded = None;
+        }
+        commit
+    }
+
+    /// Puts the pieces, unless the same ones are there already from an earlier try. Returns the
+    /// revision of the first.
+    fn upload(
+        &mut self,
+        following: &Following,
+        pieces: &[Vec<u8>],
+        head: &mut Head,
+    ) -> Result<i64, StoreError> {
+        let are_there = |id: &str| {
+            following.timeline.staged.get(id).is_some_and(|staged| staged.len() == pieces.len())
+        };
+        if let Some(uploaded) = &mut self.uploaded
+            && uploaded.digest == head.digest
+            && are_there(&uploaded.id)
+        {
+            uploaded.tries += 1;
+            if uploaded.tries > MOST_LARGE {
+                return Err(StoreError::Outrun { times: MOST_LARGE });
+            }
+            head.id.clone_from(&uploaded.id);
+            return Ok(uploaded.first);
+        }
+        let tries = self.uploaded.as_ref().map_or(0, |uploaded| uploaded.tries) + 1;
+        self.forget_upload();
+        if tries > MOST_LARGE {
+            return Err(StoreError::Outrun { times: MOST_LARGE });
+        }
+        tracing::info!(pieces = pieces.len(), "a large change is written in pieces");
+        let (id, digest) = (head.id.clone(), head.digest.clone());
+        let mut uploaded = Uploaded { id, digest, pieces: pieces.len(), first: 0, tries };
+        for (number, piece) in (0..).zip(pieces) {
+            let request = transaction::put(self.layout.piece(&head.id, number), piece.clone());
+            match self.put_again_and_again(&request) {
+                Ok(revision) if number == 0 => uploaded.first = revision,
+                Ok(_) => {}
+                Err(error) => {
+                    self.uploaded = Some(uploaded);
+                    return Err(error);
+                }
+            }
+        }
+        let first = uploaded.first;
+        self.uploaded = Some(uploaded);
+        Ok(first)
+    }
+
+    /// Takes pieces away that no change will be made of.
+    fn forget_upload(&mut self) {
+        if let Some(Uploaded { id, pieces, .. }) = self.uploaded.take() {
+            let request = transaction::without_pieces(&self.layout, &id);
+            if let Err(error) = self.transact(request) {
+                tracing::debug!(?error, pieces, "pieces stay for now");
+            }
+        }
     }
 
     /// A put that depends on nothing may be sent as often as it takes.
@@ -156,7 +265,7 @@ impl EtcdStore {
                 Ok(Answer::Done(revision) | Answer::Overtaken { fence: revision, .. }) => {
                     return Ok(revision);
                 }
-                Err(Unanswered::Never(error)) => return Err(error),
+                Err(Unanswered::Never(error) | Unanswered::NoRoom(error)) => return Err(error),
                 Err(Unanswered::Doubtful(error)) if Instant::now() >= until => return Err(error),
                 Err(Unanswered::Doubtful(_)) => std::thread::sleep(PAUSE),
             }
@@ -168,7 +277,8 @@ impl EtcdStore {
         let client = self.client.clone();
         match self.wait(async move { client.txn(request).await }) {
             Some(answer) => answer.map(transaction::read),
-            None => Err(Unanswered::Never(StoreError::NotOpen)),
+            // It ended without a word, when it may have been sent.
+            None => Err(Unanswered::Doubtful(StoreError::NotOpen)),
         }
     }
 
@@ -178,18 +288,4 @@ impl EtcdStore {
         let most = 1_u64 << self.lost_races;
         std::thread::sleep(Duration::from_micros(self.random() % (most * 1000)));
     }
-}
-
-/// Whether everything fits into one transaction.
-fn check_sizes(writes: &Writes) -> Result<bool, StoreError> {
-    let mut all = 0;
-    for (key, value) in &writes.0 {
-        let bytes = transaction::size(key, value.as_ref());
-        if bytes > MOST_BYTES {
-            let key = String::from_utf8_lossy(key).into_owned();
-            return Err(StoreError::TooLarge { key, bytes, limit: MOST_BYTES });
-        }
-        all += bytes;
-    }
-    Ok(writes.len() <= MOST_WRITES && all <= MOST_BYTES)
 }

@@ -4,12 +4,14 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -26,6 +28,52 @@ use super::{EtcdTls, StoreError};
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Why nothing more could be read from a connection. HTTP says only that it was closed, also
+/// where the other side had named its reason: that our certificate is missing, or not good.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trouble(Arc<OnceLock<String>>);
+
+impl Trouble {
+    pub(super) fn get(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+}
+
+/// A stream that notes its trouble.
+struct Noting(Box<dyn Stream>, Trouble);
+
+impl AsyncRead for Noting {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.0).poll_read(context, buffer);
+        if let Poll::Ready(Err(error)) = &read {
+            self.1.0.get_or_init(|| error.to_string());
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Noting {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
 
 /// The times of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -50,10 +98,13 @@ pub(super) async fn connect(
     address: &str,
     tls: Option<&EtcdTls>,
     pace: Pace,
-) -> Result<Channel, ConnectError> {
+) -> Result<(Channel, Trouble), ConnectError> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     // Read for each connection: certificates are renewed while we run.
-    let tls = tls.map(client_config).transpose().map_err(ConnectError::Files)?;
+    let tls = match tls.cloned() {
+        None => None,
+        Some(tls) => Some(load(tls).await.map_err(ConnectError::Files)?),
+    };
     let uri = format!("{scheme}://{address}")
         .parse::<Uri>()
         .map_err(|error| ConnectError::Network(format!("`{address}` is no address: {error}")))?;
@@ -64,13 +115,15 @@ pub(super) async fn connect(
         .keep_alive_timeout(pace.keep_alive)
         .keep_alive_while_idle(true);
     let address = Arc::new(address.to_owned());
+    let trouble = Trouble::default();
+    let noted = trouble.clone();
     let connector = service_fn(move |_: Uri| {
-        let (address, tls) = (Arc::clone(&address), tls.clone());
-        async move { open(&address, tls).await.map(TokioIo::new) }
+        let (address, tls, noted) = (Arc::clone(&address), tls.clone(), noted.clone());
+        async move { Ok::<_, io::Error>(TokioIo::new(Noting(open(&address, tls).await?, noted))) }
     });
     let connected = tokio::time::timeout(pace.connect, endpoint.connect_with_connector(connector));
     match connected.await {
-        Ok(Ok(channel)) => Ok(channel),
+        Ok(Ok(channel)) => Ok((channel, trouble)),
         Ok(Err(error)) => Err(ConnectError::Network(with_causes(&error))),
         Err(_) => Err(ConnectError::Network("it does not answer".to_owned())),
     }
@@ -84,6 +137,13 @@ async fn open(address: &str, tls: Option<Arc<ClientConfig>>) -> io::Result<Box<d
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host).map_err(io::Error::other)?;
     Ok(Box::new(TlsConnector::from(config).connect(name, tcp).await?))
+}
+
+/// Reads the files where it may take its time.
+async fn load(tls: EtcdTls) -> Result<Arc<ClientConfig>, StoreError> {
+    let path = tls.ca.clone();
+    let reading = tokio::task::spawn_blocking(move || client_config(&tls));
+    reading.await.unwrap_or_else(|_| Err(unusable(&path)("reading it failed")))
 }
 
 fn client_config(tls: &EtcdTls) -> Result<Arc<ClientConfig>, StoreError> {

@@ -6,6 +6,7 @@
 //! that somebody else's keys have brought about is never seen by our watch; then a key of our own
 //! is written, the pulse, and seen.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -28,16 +29,28 @@ use crate::store::Wake;
 
 /// Pause before a watch that failed is opened again.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Longest such pause; they are doubled while it fails.
+const MOST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What the tasks hear.
 #[derive(Debug)]
 pub(super) enum Heard {
     /// What happened next, whole revisions.
     Events(Vec<Event>),
-    /// A majority was asked at this moment, and this was the newest revision.
-    Probe(Uptime, i64),
+    /// What a majority said.
+    Probe(Probe),
     /// What happens next cannot be heard any more, and why. Nothing comes after it.
     Lost(String),
+}
+
+/// What was the newest when a majority was asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Probe {
+    /// When it was asked.
+    pub(super) at: Uptime,
+    pub(super) revision: i64,
+    /// The revision of the fence.
+    pub(super) fence: i64,
 }
 
 /// Where a following begins.
@@ -57,6 +70,7 @@ pub(super) struct Start {
 #[derive(Debug)]
 pub(super) struct Follower {
     pub(super) inbox: Receiver<Heard>,
+    in_contact: Arc<AtomicBool>,
     tasks: [AbortHandle; 2],
 }
 
@@ -70,7 +84,9 @@ impl Follower {
     /// Starts both tasks.
     pub(super) fn start(runtime: &Handle, start: Start) -> Self {
         let (outbox, inbox) = channel();
+        let in_contact = Arc::new(AtomicBool::new(true));
         let eye = Arc::new(Eye {
+            in_contact: Arc::clone(&in_contact),
             seen: watch::Sender::new(start.revision),
             start,
             outbox,
@@ -78,7 +94,17 @@ impl Follower {
         });
         let watch = runtime.spawn(Arc::clone(&eye).watch()).abort_handle();
         let probe = runtime.spawn(eye.probe()).abort_handle();
-        Self { inbox, tasks: [watch, probe] }
+        Self { inbox, in_contact, tasks: [watch, probe] }
+    }
+
+    /// Says that a majority has answered somebody else.
+    pub(super) fn found_contact(&self) {
+        self.in_contact.store(true, Ordering::Release);
+    }
+
+    /// Whether a majority answered when it was last asked.
+    pub(super) fn is_in_contact(&self) -> bool {
+        self.in_contact.load(Ordering::Acquire)
     }
 }
 
@@ -86,10 +112,21 @@ impl Follower {
 struct Eye {
     start: Start,
     outbox: Sender<Heard>,
+    /// Whether a majority answered when it was last asked.
+    in_contact: Arc<AtomicBool>,
     /// The last revision that the watch has brought.
     seen: watch::Sender<i64>,
     /// Asks for the watch to be opened again.
     reopen: Notify,
+}
+
+/// Says that nothing more will be heard when a task ends, also by a panic.
+struct LastWord(Arc<Eye>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        self.0.tell(Heard::Lost("the following of etcd has ended".to_owned()));
+    }
 }
 
 /// How a watch ended.
@@ -108,7 +145,9 @@ impl Eye {
     }
 
     async fn watch(self: Arc<Self>) {
+        let _last = LastWord(Arc::clone(&self));
         let mut failed = false;
+        let mut pause = PAUSE;
         loop {
             match self.watch_once(&mut failed).await {
                 End::Lost(reason) => return self.tell(Heard::Lost(reason)),
@@ -118,7 +157,8 @@ impl Eye {
                     tracing::warn!(reason, "the watch of etcd broke off; it is taken up again");
                 }
             }
-            sleep(PAUSE).await;
+            pause = if failed { (pause * 2).min(MOST_PAUSE) } else { PAUSE };
+            sleep(pause).await;
         }
     }
 
@@ -137,6 +177,7 @@ impl Eye {
             Err(error) => return End::Failed(error.to_string()),
         };
         let mut gathered = Vec::new();
+        let mut leaves = true;
         let end = loop {
             let answer = tokio::select! {
                 answer = stream.message() => answer,
@@ -148,6 +189,8 @@ impl Eye {
                 Err(status) => break End::Failed(status.message().to_owned()),
             };
             if let Some(end) = self.judge(&answer) {
+                // The member is there, and has its reasons.
+                leaves = matches!(end, End::Failed(_)) && answer.cancel_reason.is_empty();
                 break end;
             }
             if *failed && answer.created {
@@ -166,7 +209,9 @@ impl Eye {
                 self.seen.send_modify(|seen| *seen = revision.max(*seen));
             }
         };
-        link.leave().await;
+        if leaves {
+            link.leave().await;
+        }
         end
     }
 
@@ -190,8 +235,9 @@ impl Eye {
     }
 
     async fn probe(self: Arc<Self>) {
+        let _last = LastWord(Arc::clone(&self));
         let interval = self.start.max_staleness / 3;
-        let mut in_contact = true;
+        let mut seen_at = self.start.clock.uptime();
         loop {
             let at = self.start.clock.uptime();
             let seen = *self.seen.borrow();
@@ -200,7 +246,7 @@ impl Eye {
                 limit: 1,
                 ..RangeRequest::default()
             };
-            match self.start.client.range(question, interval).await {
+            match self.start.client.range(question, interval / 2, interval).await {
                 Ok(answer) => {
                     let header = answer.header.unwrap_or_default();
                     if let Some(reason) = self.other_cluster(Some(&header)) {
@@ -213,14 +259,20 @@ impl Eye {
                              restored from a backup"
                         )));
                     }
-                    self.tell(Heard::Probe(at, header.revision));
-                    self.see(header.revision, interval).await;
-                    if !std::mem::replace(&mut in_contact, true) {
+                    let fence = answer.kvs.first().map_or(0, |pair| pair.mod_revision);
+                    let revision = header.revision;
+                    self.tell(Heard::Probe(Probe { at, revision, fence }));
+                    if self.see(revision, interval).await {
+                        seen_at = at;
+                    } else if at.since(seen_at) > interval {
+                        let reason = format!("the watch does not come to revision {revision}");
+                        return self.tell(Heard::Lost(reason));
+                    }
+                    if !self.in_contact.swap(true, Ordering::AcqRel) {
                         tracing::info!(revision = header.revision, "etcd answers again");
                     }
                 }
-                Err(error) if in_contact => {
-                    in_contact = false;
+                Err(error) if self.in_contact.swap(false, Ordering::AcqRel) => {
                     tracing::warn!(
                         %error, max_staleness = ?self.start.max_staleness,
                         "etcd does not answer; requests are answered until the state is too old"
@@ -233,21 +285,27 @@ impl Eye {
         }
     }
 
-    /// Sees to it that the watch comes as far as a revision.
-    async fn see(&self, revision: i64, interval: Duration) {
+    /// Sees to it that the watch comes as far as a revision. False if it does not: then the next
+    /// time, if it does not either, all is read afresh, which needs no watch and writes nothing.
+    async fn see(&self, revision: i64, interval: Duration) -> bool {
         if self.sees(revision, interval / 10).await {
-            return;
+            return true;
         }
         // Somebody else's keys have moved the revision. Ours will be seen, after all before it.
         let pulse = transaction::put(self.start.layout.key(PULSE), Vec::new());
         match self.start.client.txn(pulse).await {
             Ok(answer) => {
                 let revision = answer.header.unwrap_or_default().revision;
-                if !self.sees(revision, interval).await {
+                let seen = self.sees(revision, interval / 3).await;
+                if !seen {
                     self.reopen.notify_one();
                 }
+                seen
             }
-            Err(error) => tracing::debug!(?error, "the pulse could not be written"),
+            Err(error) => {
+                tracing::debug!(?error, "the pulse could not be written");
+                false
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use super::follow::{Follower, Heard};
+use super::follow::{Follower, Heard, Probe};
 use super::timeline::{Broken, Timeline, Told};
 use crate::clock::{Clock, Uptime};
 use crate::model::Revision;
@@ -23,8 +23,8 @@ pub(super) struct Following {
     told: Told,
     /// The revision that the writer knows.
     known: i64,
-    /// Moments at which a revision was the newest that we have not come to yet.
-    probes: VecDeque<(Uptime, i64)>,
+    /// What was the newest at some moment, and we have not come to yet.
+    probes: VecDeque<Probe>,
     as_of: Option<Uptime>,
     lost: Option<String>,
 }
@@ -43,15 +43,31 @@ impl Following {
         }
     }
 
-    /// Whether this is the state that the writer knows, and the following goes on.
+    /// Whether this is the state that the writer knows, with nothing that it has not been told,
+    /// and the following goes on.
     pub(super) fn is_at(&mut self, base: Revision) -> bool {
-        self.drain();
-        self.lost.is_none() && self.known == self.timeline.revision && revision(base) == self.known
+        self.has_told_all() && revision(base) == self.known
     }
 
-    /// Whether anything has changed for the writer since it last asked.
-    pub(super) fn has_changes(&self) -> bool {
-        !self.told.changes.is_empty()
+    /// Whether the writer has been told of everything that has changed so far.
+    pub(super) fn has_told_all(&mut self) -> bool {
+        self.drain();
+        self.lost.is_none() && self.told.changes.is_empty()
+    }
+
+    /// Says that a majority has answered somebody else.
+    pub(super) fn found_contact(&self) {
+        self.follower.found_contact();
+    }
+
+    /// Whether a majority answered when it was last asked.
+    pub(super) fn is_in_contact(&self) -> bool {
+        self.follower.is_in_contact()
+    }
+
+    /// Whether nothing more will be heard.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.is_some()
     }
 
     /// Waits until the timeline has come to a revision. False if it does not in time, or at all.
@@ -116,8 +132,8 @@ impl Following {
                     return;
                 }
             }
-            Heard::Probe(at, revision) => {
-                self.probes.push_back((at, revision));
+            Heard::Probe(probe) => {
+                self.probes.push_back(probe);
                 // The latest ones say most; without an end of it only they are worth keeping.
                 if self.probes.len() > MOST_PROBES {
                     self.probes.pop_front();
@@ -125,11 +141,17 @@ impl Following {
             }
             Heard::Lost(why) => self.lost = Some(why),
         }
-        while let Some(&(at, revision)) = self.probes.front() {
-            if revision > self.timeline.revision {
+        while let Some(probe) = self.probes.front() {
+            if probe.revision > self.timeline.revision {
                 break;
             }
-            self.as_of = Some(at);
+            let fence = self.timeline.fence;
+            // A cluster that was restored may have gone past us before it was asked again.
+            if fence < probe.fence || (fence <= probe.revision && fence != probe.fence) {
+                let detail = format!("the fence is at {}, and {fence} was heard", probe.fence);
+                return self.lose(&detail);
+            }
+            self.as_of = Some(probe.at);
             self.probes.pop_front();
         }
     }

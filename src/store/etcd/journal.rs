@@ -3,8 +3,9 @@
 //!
 //! The pieces are put first and mean nothing. Then one transaction puts the head: from its revision
 //! on the change is made, for every replica of ours at once. What remains is to make the writes
-//! under Milvus's keys, which anybody may do, and to take the journal away. A Milvus that reads
-//! along sees the writes come one by one, so rights are removed first and added last.
+//! under Milvus's keys, some at a time, which anybody may do, and to take the journal away. How far
+//! that has come is kept beside it. A Milvus that reads along sees the writes come one by one, so
+//! rights are removed first and added last.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::model::RecordKey;
-use crate::proto::journal::{Head, Piece, Write};
+use crate::proto::journal::{Done, Head, Piece, Write};
 use crate::store::keys::{DecodedKey, decode_key};
 
 /// The version that is written, and the only one that is read.
@@ -24,6 +25,25 @@ pub(super) const MAX_PIECE: usize = 1 << 20;
 
 /// What is to stand under each key, without the root path; `None` for nothing.
 pub(super) type Wanted = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// The place of a write in the order of writes.
+pub(super) type Turn = (u8, Vec<u8>);
+
+/// The turn of a write.
+pub(super) fn turn(key: &[u8], is_put: bool) -> Turn {
+    (rank(key, is_put), key.to_vec())
+}
+
+/// How far a change has been made, as it is stored.
+pub(super) fn write_done(id: &str, (rank, key): &Turn) -> Vec<u8> {
+    Done { id: id.to_owned(), rank: u32::from(*rank), key: key.clone() }.encode_to_vec()
+}
+
+/// How far the change of this id has been made; `None` if it is another's, or nobody's.
+pub(super) fn read_done(id: &str, value: &[u8]) -> Option<Turn> {
+    let done = Done::decode(value).ok().filter(|done| done.id == id)?;
+    Some((u8::try_from(done.rank).ok()?, done.key))
+}
 
 /// The pieces of a change, as they are stored, and the head that completes them.
 pub(super) fn cut(id: &str, writes: Wanted) -> (Vec<Vec<u8>>, Head) {
@@ -85,7 +105,7 @@ pub(super) fn join(head: &Head, pieces: &BTreeMap<u32, Vec<u8>>) -> Result<Wante
 
 /// When a write is made, among the writes of one change: the lower the sooner. What takes rights
 /// away stands before what gives any, and what a grant refers to before the grant.
-pub(super) fn rank(key: &[u8], is_put: bool) -> u8 {
+fn rank(key: &[u8], is_put: bool) -> u8 {
     let kind = match decode_key(key) {
         DecodedKey::Record(key) => key,
         DecodedKey::NotUnderstood | DecodedKey::Foreign => return if is_put { 11 } else { 5 },
@@ -152,6 +172,15 @@ mod tests {
         swapped.insert(0, two);
         swapped.insert(1, one);
         assert!(join(&head, &swapped).unwrap_err().contains("digest"));
+    }
+
+    #[test]
+    fn how_far_a_change_has_been_made_is_said_of_that_change_only() {
+        let made = turn(b"root-coord/privilege-group/g", true);
+        let value = write_done("id", &made);
+        assert_eq!(read_done("id", &value), Some(made));
+        assert_eq!(read_done("other", &value), None);
+        assert_eq!(read_done("id", b"\xff\xff"), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(super) const FENCE: &str = "milvus-rbac/fence";
 pub(super) const PULSE: &str = "milvus-rbac/pulse";
 /// Says that the pieces of a large change are complete.
 pub(super) const HEAD: &str = "milvus-rbac/journal-head";
+/// How far the writes of a large change have been made.
+pub(super) const DONE: &str = "milvus-rbac/journal-done";
 /// The pieces: an id, a slash, a number.
 const PIECES: &str = "milvus-rbac/journal/";
 
@@ -34,6 +36,7 @@ pub(super) enum Place<'a> {
     Fence,
     Pulse,
     Head,
+    Done,
     /// A piece of a journal: its id and its number.
     Piece(&'a str, u32),
     /// One of Milvus's keys that we read, without the root path.
@@ -93,6 +96,7 @@ impl Layout {
             FENCE => Place::Fence,
             PULSE => Place::Pulse,
             HEAD => Place::Head,
+            DONE => Place::Done,
             _ => match text.strip_prefix(PIECES).and_then(|rest| rest.split_once('/')) {
                 Some((id, number)) if number.len() == 8 => {
                     number.parse().map_or(Place::Unknown(below), |number| Place::Piece(id, number))

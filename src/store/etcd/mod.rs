@@ -10,9 +10,11 @@
 //! # What is compared
 //! Every change of ours bumps one key, the fence, and compares it with what it knew: so of two
 //! replicas that change anything at the same moment one begins again, on the newer state. A Milvus
-//! that writes along does not know the fence, so the keys themselves are compared, too. Of a change
-//! that needs the journal they are not compared at the moment at which it is made, only when each
-//! write is: there a Milvus's write to the very same key, at the very same moment, may be lost.
+//! that writes along does not know the fence, so the keys themselves are compared, too, and the user
+//! and the role that a membership rests on. Of a change that needs the journal they are not compared
+//! at the moment at which it is made, only when each write is: there a Milvus's write to the very
+//! same key, at the very same moment, may be lost. And that nothing has to be changed is said
+//! without asking what a Milvus may have written a moment ago, only what replicas have.
 //!
 //! # Threads
 //! Everything here runs on the writer's thread but for the connection and the two tasks of
@@ -43,12 +45,16 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use self::client::Client;
+use self::client::{Client, Unanswered};
+use self::commit::Uploaded;
 use self::following::Following;
 use self::layout::{FENCE, Layout};
 use super::{Commit, Loaded, News, Scanned, Store, StoreError, Wake, Writes, load_from};
 use crate::model::Revision;
 use crate::proto::etcdserverpb::{RangeRequest, RangeResponse};
+
+/// How often in a row a large change is tried in vain before closing leaves it to others.
+const MOST_STALLED: u32 = 5;
 
 /// How often everything is read again because it was compacted while it was being read.
 const READINGS: u32 = 3;
@@ -61,14 +67,17 @@ pub struct EtcdStore {
     client: Client,
     /// `None` once it is closed.
     runtime: Option<Runtime>,
-    /// `None` before the first reading, and after a failure until it has been reopened.
+    /// `None` before the first reading, and once it is closed. It goes on also while changes fail.
     following: Option<Following>,
+    /// Whether a change has failed since it was opened.
+    has_failed: bool,
     wake: Arc<OnceLock<Wake>>,
     /// What the stamps of this process begin with.
     me: String,
     sequence: u64,
     /// Large changes that this process has made.
     journals: BTreeSet<String>,
+    uploaded: Option<Uploaded>,
     /// How much longer than others this one waits before it finishes somebody else's change.
     patience: Duration,
     lost_races: u32,
@@ -104,10 +113,12 @@ impl EtcdStore {
             name,
             runtime: None,
             following: None,
+            has_failed: false,
             wake: Arc::default(),
             me,
             sequence: 0,
             journals: BTreeSet::new(),
+            uploaded: None,
             patience: Duration::from_millis(seed % 1000),
             lost_races: 0,
         };
@@ -135,16 +146,15 @@ impl EtcdStore {
     }
 
     /// Asks a majority for the fence, to see that it answers.
-    fn look(&mut self) -> Result<RangeResponse, StoreError> {
+    fn look(&self) -> Result<RangeResponse, StoreError> {
         let request =
             RangeRequest { key: self.layout.key(FENCE), limit: 1, ..RangeRequest::default() };
-        self.range(request)
-    }
-
-    fn range(&self, request: RangeRequest) -> Result<RangeResponse, StoreError> {
         let (client, within) = (self.client.clone(), self.options.request_timeout);
-        self.wait(async move { client.range(request, within).await })
-            .unwrap_or(Err(StoreError::NotOpen))
+        self.wait(async move {
+            let patience = client.try_timeout();
+            client.range(request, patience, within).await
+        })
+        .unwrap_or(Err(StoreError::NotOpen))
     }
 
     /// Waits for something that runs on our own runtime. Other than blocking on the runtime, this
@@ -169,14 +179,26 @@ impl EtcdStore {
     /// The id of a new journal.
     fn journal_id(&mut self) -> String {
         self.sequence += 1;
-        let id = format!("{}-{}", self.me, self.sequence);
-        self.journals.insert(id.clone());
-        id
+        format!("{}-{}", self.me, self.sequence)
     }
 
     /// A number to spread pauses with; nothing secret depends on it.
     fn random(&self) -> u64 {
         RandomState::new().hash_one(self.sequence)
+    }
+
+    /// Bumps the fence, to see whether changes go through again.
+    fn try_to_write(&mut self) -> Result<(), StoreError> {
+        let stamp = self.stamp();
+        let Some(following) = &self.following else { return Ok(()) };
+        let request = transaction::bump(&self.layout, following.timeline.fence, &stamp);
+        match self.transact(request) {
+            // Also when somebody else was first: the cluster has looked at it.
+            Ok(_) => Ok(()),
+            Err(
+                Unanswered::Never(error) | Unanswered::Doubtful(error) | Unanswered::NoRoom(error),
+            ) => Err(error),
+        }
     }
 
     fn let_go(&mut self) {
@@ -189,31 +211,29 @@ impl EtcdStore {
     /// Carries a large change of our own to its end. What cannot be done others will do.
     fn finish_our_own(&mut self) {
         let mut told = Instant::now();
+        let mut stalled = 0;
         while let Some(mut following) = self.following.take() {
             following.drain();
-            let left = following
-                .timeline
-                .pending
-                .as_ref()
-                .filter(|pending| self.journals.contains(&pending.id))
-                .map(|pending| pending.left.len());
-            let Some(left) = left else { break };
+            let before = self.left_of_ours(&following);
+            let (Some(left), true) = (before, stalled < MOST_STALLED) else { break };
             if told.elapsed() > Duration::from_secs(1) {
                 told = Instant::now();
                 tracing::info!(left, "a large change is being finished");
             }
             self.tidy(&mut following);
-            let goes_on = following
-                .timeline
-                .pending
-                .as_ref()
-                .is_none_or(|pending| pending.left.len() < left || pending.left.is_empty());
+            stalled = if self.left_of_ours(&following) == before { stalled + 1 } else { 0 };
             self.following = Some(following);
-            if !goes_on {
-                tracing::warn!(left, "a large change could not be finished; other replicas will");
-                break;
-            }
         }
+        if stalled > 0 {
+            tracing::warn!("a large change could not be finished; other replicas will");
+        }
+    }
+
+    /// How many writes of a change of our own are left to be made, if there is one.
+    fn left_of_ours(&self, following: &Following) -> Option<usize> {
+        let pending = following.timeline.pending.as_ref();
+        let ours = pending.filter(|pending| self.journals.contains(&pending.id));
+        ours.map(|pending| pending.left.len())
     }
 }
 
@@ -234,6 +254,9 @@ impl Store for EtcdStore {
     }
 
     fn scan(&mut self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError> {
+        if self.has_failed {
+            return Err(StoreError::NotOpen);
+        }
         self.following = None;
         let (following, scanned) = self.read_everything(visit)?;
         self.following = Some(following);
@@ -255,52 +278,68 @@ impl Store for EtcdStore {
     }
 
     fn confirm(&mut self, base: Revision) -> Commit {
-        let fence = match self.look() {
+        let looked = if self.has_failed { Err(StoreError::NotOpen) } else { self.look() };
+        let fence = match looked {
             Ok(answer) => answer.kvs.first().map_or(0, |pair| pair.mod_revision),
             Err(error) => {
-                self.following = None;
+                self.has_failed = true;
                 return Commit::Refused(error);
             }
         };
         let Some(following) = &mut self.following else {
             return Commit::Refused(StoreError::NotOpen);
         };
-        if fence > following.timeline.revision {
-            following.wait_for(fence, self.options.request_timeout);
+        if fence > following.timeline.revision
+            && !following.wait_for(fence, self.options.request_timeout)
+        {
+            following.lose("the watch does not bring what has been written");
+        } else if fence < following.timeline.fence {
+            following.lose("the cluster has forgotten what has been written");
         }
         if following.is_at(base) { Commit::Committed(base) } else { Commit::Conflict }
     }
 
     fn follow(&mut self, wake: Wake) {
+        let _ = self.wake.set(wake.clone());
         // For what was heard before anybody was there to be told.
         wake.wake();
-        let _ = self.wake.set(wake);
     }
 
     fn news(&mut self) -> Result<Option<News>, StoreError> {
         let Some(mut following) = self.following.take() else { return Ok(None) };
         following.drain();
         let has_more = self.tidy(&mut following);
-        let news = following
-            .news()
-            .map_err(|detail| self.client.news_lost(following.timeline.revision, detail))?;
+        let news = following.news();
+        let revision = following.timeline.revision;
         self.following = Some(following);
+        let news = news.map_err(|detail| self.client.news_lost(revision, detail))?;
         if has_more && let Some(wake) = self.wake.get() {
             wake.wake();
         }
         Ok(news)
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn most_writes(&self) -> usize {
-        transaction::MOST_WRITES
+        transaction::MOST_SURELY
     }
 
     fn reopen(&mut self) -> Result<(), StoreError> {
-        self.following = None;
         self.start()?;
         let client = self.client.clone();
         self.wait(async move { client.reset().await }).ok_or(StoreError::NotOpen)?;
-        self.look().map(drop)
+        self.look()?;
+        if self.has_failed {
+            self.try_to_write()?;
+        }
+        self.has_failed = false;
+        if let Some(following) = &self.following {
+            following.found_contact();
+        }
+        Ok(())
     }
 
     fn close(&mut self) -> Result<(), StoreError> {

@@ -16,8 +16,11 @@ use crate::store::Scanned;
 /// Most pairs that are asked for at once.
 const PAGE: i64 = 5_000;
 
-/// How many pages are read between two words about it.
-const PAGES_PER_WORD: u32 = 20;
+/// The same of our own, among which are the pieces of large changes.
+const OWN_PAGE: i64 = 16;
+
+/// How many records are read between two words about it.
+const RECORDS_PER_WORD: usize = 100_000;
 
 /// A reading under way.
 struct Reading {
@@ -26,7 +29,9 @@ struct Reading {
     cluster: u64,
     /// When the first page was asked for: the state was the newest then.
     as_of: Uptime,
-    pages: u32,
+    records: usize,
+    /// How many there were at the last word about it.
+    told: usize,
 }
 
 impl EtcdStore {
@@ -43,7 +48,7 @@ impl EtcdStore {
         let [ours, credential, groups] = self.layout.read();
         let mut unknown = Vec::new();
         let mut own = Vec::new();
-        self.pages(&mut reading, ours, Some(first), &mut |pair| own.push(pair))?;
+        self.pages(&mut reading, ours, OWN_PAGE, Some(first), &mut |pair| own.push(pair))?;
         for pair in own {
             timeline
                 .read_own(pair, clock.uptime(), &mut unknown)
@@ -51,7 +56,8 @@ impl EtcdStore {
         }
         timeline.begin_records(clock.uptime()).map_err(|broken| self.broken(broken))?;
         for range in [credential, groups] {
-            self.pages(&mut reading, range, None, &mut |pair| timeline.read_record(&pair, visit))?;
+            let mut take = |pair: KeyValue| timeline.read_record(&pair, visit);
+            self.pages(&mut reading, range, PAGE, None, &mut take)?;
         }
         timeline.end_records(visit);
         // They make no record, which is how they are told of.
@@ -77,10 +83,10 @@ impl EtcdStore {
     fn begin(&self) -> Result<(Reading, RangeResponse), StoreError> {
         let as_of = self.options.clock.uptime();
         let [ours, ..] = self.layout.read();
-        let first = self.range(page(ours, 0))?;
+        let first = self.page(ours, 0, OWN_PAGE)?;
         let header = first.header.unwrap_or_default();
         let (revision, cluster) = (header.revision, header.cluster_id);
-        Ok((Reading { revision, cluster, as_of, pages: 0 }, first))
+        Ok((Reading { revision, cluster, as_of, records: 0, told: 0 }, first))
     }
 
     /// Reads a range to its end.
@@ -88,18 +94,19 @@ impl EtcdStore {
         &self,
         reading: &mut Reading,
         mut range: Range<Vec<u8>>,
+        limit: i64,
         mut first: Option<RangeResponse>,
         take: &mut dyn FnMut(KeyValue),
     ) -> Result<(), StoreError> {
         loop {
             let answer = match first.take() {
                 Some(answer) => answer,
-                None => self.range(page(range.clone(), reading.revision))?,
+                None => self.page(range.clone(), reading.revision, limit)?,
             };
-            reading.pages += 1;
-            if reading.pages.is_multiple_of(PAGES_PER_WORD) {
-                let pages = i64::from(reading.pages);
-                tracing::info!(records = pages * PAGE, store = %self.name, "reading the state");
+            reading.records += answer.kvs.len();
+            if reading.records >= reading.told + RECORDS_PER_WORD {
+                reading.told = reading.records;
+                tracing::info!(records = reading.records, store = %self.name, "reading the state");
             }
             let more = answer.more;
             if let Some(last) = answer.kvs.last() {
@@ -112,6 +119,20 @@ impl EtcdStore {
         }
     }
 
+    /// Asks for a page. It may be large, so there is more time for it than for a question.
+    fn page(
+        &self,
+        range: Range<Vec<u8>>,
+        revision: i64,
+        limit: i64,
+    ) -> Result<RangeResponse, StoreError> {
+        let request = RangeRequest { key: range.start, range_end: range.end, limit, revision };
+        let patience = self.options.request_timeout;
+        let (client, within) = (self.client.clone(), patience * 2);
+        self.wait(async move { client.range(request, patience, within).await })
+            .unwrap_or(Err(StoreError::NotOpen))
+    }
+
     fn broken(&self, broken: Broken) -> StoreError {
         match broken {
             Broken::Order(detail) => self.client.news_lost(0, detail),
@@ -120,8 +141,4 @@ impl EtcdStore {
             }
         }
     }
-}
-
-fn page(range: Range<Vec<u8>>, revision: i64) -> RangeRequest {
-    RangeRequest { key: range.start, range_end: range.end, limit: PAGE, revision }
 }

@@ -4,7 +4,6 @@
 //! The replica that made the change does it, and any other once it has waited for a while: the one
 //! may have died. Two may do it at once, because each write is compared with what is known of it.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::EtcdStore;
@@ -22,82 +21,77 @@ const ORPHANED: Duration = Duration::from_secs(60);
 /// How long one call may take: the thread has news to publish meanwhile.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// How long a transaction that was overtaken waits to hear by what.
-const HEAR: Duration = Duration::from_millis(50);
+/// How long a transaction waits until the timeline has it.
+const HEAR: Duration = Duration::from_millis(500);
 
 impl EtcdStore {
-    /// Does some of what is left to do. True if there is more.
+    /// Does some of what is left to do. True if there is more that can be done now.
     pub(super) fn tidy(&mut self, following: &mut Following) -> bool {
+        if self.has_failed || following.is_lost() {
+            return false;
+        }
         let now = self.options.clock.uptime();
         if let Some(pending) = &following.timeline.pending {
             let is_ours = self.journals.contains(&pending.id);
             let wait = if is_ours { Duration::ZERO } else { GRACE + self.patience };
-            if now.since(pending.since) < wait {
-                return false;
-            }
-            return self.finish(following);
+            return now.since(pending.since) >= wait && self.finish(following);
         }
-        let orphan = following
-            .timeline
-            .staged
-            .iter()
-            .find(|(_, staged)| now.since(staged.since) > ORPHANED)
-            .map(|(id, _)| id.clone());
-        if let Some(id) = orphan {
+        let wait = ORPHANED + self.patience;
+        let mut orphans = following.timeline.staged.iter();
+        if let Some((id, _)) = orphans.find(|(_, staged)| now.since(staged.since) > wait) {
             tracing::info!(journal = id, "pieces of a change that was never made are taken away");
-            let stamp = self.stamp();
-            let change = Change::new(&self.layout, &following.timeline, &stamp);
-            self.try_once(following, change.without_journal().without_pieces(&id).build());
+            let request = transaction::without_pieces(&self.layout, id);
+            return self.try_once(following, request) == Tried::Done;
         }
         false
     }
 
     /// Makes writes of a large change until its end or for as long as a call may take. True if
-    /// there are more.
+    /// there are more that can be made now.
     pub(super) fn finish(&mut self, following: &mut Following) -> bool {
         let until = Instant::now() + SLICE;
         while let Some(pending) = &following.timeline.pending {
             let request = if pending.left.is_empty() {
                 let stamp = self.stamp();
                 let change = Change::new(&self.layout, &following.timeline, &stamp);
-                change.end_of_journal(pending.at).without_pieces(&pending.id).build()
+                change.end_of_journal(pending).build()
             } else {
-                self.part(following, &pending.left, pending.at)
+                transaction::part_of_journal(&self.layout, &following.timeline, pending)
             };
-            if !self.try_once(following, request) || Instant::now() >= until {
+            match self.try_once(following, request) {
+                Tried::Done => {}
+                Tried::Overtaken => return true,
+                // The next word of the cluster brings the next try.
+                Tried::Failed => return false,
+            }
+            if Instant::now() >= until {
                 return following.timeline.pending.is_some();
             }
         }
         false
     }
 
-    /// As many of the writes as fit into one transaction.
-    fn part(
-        &self,
-        following: &Following,
-        left: &BTreeMap<(u8, Vec<u8>), Option<Vec<u8>>>,
-        at: i64,
-    ) -> TxnRequest {
-        let count = transaction::first_that_fit(left, |(_, key)| key);
-        let writes = left.iter().take(count).map(|((_, key), value)| (key, value));
-        transaction::part_of_journal(&self.layout, &following.timeline, at, writes)
-    }
-
-    /// Sends a transaction and waits until the timeline has it. False if it did not happen, or
-    /// nobody knows: the next call looks at what is known by then.
-    fn try_once(&self, following: &mut Following, request: TxnRequest) -> bool {
+    /// Sends a transaction and waits until the timeline has it.
+    fn try_once(&self, following: &mut Following, request: TxnRequest) -> Tried {
         match self.transact(request) {
-            Ok(Answer::Done(revision)) => {
-                following.wait_for(revision, self.options.request_timeout)
-            }
-            Ok(Answer::Overtaken { .. }) => {
-                following.wait_once(HEAR);
-                false
-            }
+            Ok(Answer::Done(revision)) if following.wait_for(revision, HEAR) => Tried::Done,
+            Ok(Answer::Overtaken { .. }) if following.wait_once(HEAR) => Tried::Overtaken,
+            Ok(Answer::Done(_) | Answer::Overtaken { .. }) => Tried::Failed,
             Err(error) => {
                 tracing::debug!(?error, "a large change could not be carried on for now");
-                false
+                Tried::Failed
             }
         }
     }
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    /// It happened, and the timeline has it.
+    Done,
+    /// Somebody else was first, and the timeline has moved.
+    Overtaken,
+    /// Neither is known to have happened.
+    Failed,
 }

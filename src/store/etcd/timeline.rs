@@ -5,9 +5,10 @@
 //! then everything is read afresh, which costs time and misses nothing.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::guards::Guards;
-use super::journal::{self, Wanted};
+use super::journal::{self, Turn, Wanted};
 use super::layout::{Layout, Place};
 use crate::clock::Uptime;
 use crate::model::Change;
@@ -40,15 +41,20 @@ pub(super) enum Broken {
 }
 
 /// The pieces of a journal that has no head so far.
-#[derive(Debug)]
 pub(super) struct Staged {
     pieces: BTreeMap<u32, Vec<u8>>,
-    /// When the first of them was seen.
+    /// When the last of them was seen.
     pub(super) since: Uptime,
 }
 
+impl Staged {
+    /// How many pieces there are.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.len()
+    }
+}
+
 /// A large change that is made, and of which not every write is.
-#[derive(Debug)]
 pub(super) struct Pending {
     /// The id of its pieces.
     pub(super) id: String,
@@ -57,20 +63,42 @@ pub(super) struct Pending {
     /// When it was first seen.
     pub(super) since: Uptime,
     /// The writes that are still to be made, in their order.
-    pub(super) left: BTreeMap<(u8, Vec<u8>), Option<Vec<u8>>>,
+    pub(super) left: BTreeMap<Turn, Option<Vec<u8>>>,
+}
+
+// Both hold what is stored, so they are not printed.
+impl fmt::Debug for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Staged").field("pieces", &self.pieces.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("at", &self.at)
+            .field("left", &self.left.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Pending {
     /// Somebody has written this key after the change was made; there is nothing left to do to it.
     fn settle(&mut self, key: &[u8]) {
         for is_put in [true, false] {
-            self.left.remove(&(journal::rank(key, is_put), key.to_vec()));
+            self.left.remove(&journal::turn(key, is_put));
         }
     }
 
+    /// Everything up to this write has been made, also what needed no change.
+    fn done(&mut self, turn: &Turn) {
+        let mut left = self.left.split_off(turn);
+        left.remove(turn);
+        self.left = left;
+    }
+
     fn wants(&self, key: &[u8]) -> bool {
-        let place = |is_put| (journal::rank(key, is_put), key.to_vec());
-        self.left.contains_key(&place(true)) || self.left.contains_key(&place(false))
+        [true, false].iter().any(|&is_put| self.left.contains_key(&journal::turn(key, is_put)))
     }
 }
 
@@ -86,7 +114,11 @@ pub(super) struct Timeline {
     pub(super) guards: Guards,
     pub(super) staged: BTreeMap<String, Staged>,
     pub(super) pending: Option<Pending>,
+    /// The revision of the key that says how far it has been made; 0 if it is not there.
+    pub(super) done: i64,
+    /// Head and progress of a journal while they are read.
     head: Option<KeyValue>,
+    progress: Vec<u8>,
     /// The stamps of this process begin so.
     me: Vec<u8>,
     /// The last stamp of this process that has been seen, and its revision.
@@ -105,7 +137,9 @@ impl Timeline {
             guards: Guards::default(),
             staged: BTreeMap::new(),
             pending: None,
+            done: 0,
             head: None,
+            progress: Vec::new(),
             me: me.to_vec(),
             own: None,
         }
@@ -125,6 +159,7 @@ impl Timeline {
             }
             Place::Fence => self.put_fence(pair.mod_revision, pair.value),
             Place::Head => self.head = Some(pair),
+            Place::Done => (self.done, self.progress) = (pair.mod_revision, pair.value),
             Place::Piece(id, number) => {
                 stage(&mut self.staged, id, number, pair.value.clone(), now);
             }
@@ -136,10 +171,11 @@ impl Timeline {
 
     /// Looks for a large change that is made and not finished: it counts as if it were.
     pub(super) fn begin_records(&mut self, now: Uptime) -> Result<(), Broken> {
-        match self.head.take() {
-            Some(head) => self.begin_pending(&head, now).map(drop),
-            None => Ok(()),
-        }
+        let Some(head) = self.head.take() else { return Ok(()) };
+        self.begin_pending(&head, now)?;
+        let progress = std::mem::take(&mut self.progress);
+        self.move_on(&progress);
+        Ok(())
     }
 
     /// Reads one of Milvus's pairs. What counts is shown: the pair itself, or what a large change
@@ -191,7 +227,7 @@ impl Timeline {
             (last, is_first) = (revision, false);
             match EventType::try_from(event.r#type) {
                 Ok(EventType::Put) => self.put(pair, now, told)?,
-                Ok(EventType::Delete) => self.delete(&pair, told),
+                Ok(EventType::Delete) => self.delete(&pair, told)?,
                 Err(_) => {
                     let detail = format!("an event of the unknown kind {}", event.r#type);
                     return Err(Broken::Order(detail));
@@ -214,6 +250,10 @@ impl Timeline {
                 self.has_format = true;
             }
             Place::Fence => self.put_fence(pair.mod_revision, pair.value),
+            Place::Done => {
+                self.done = pair.mod_revision;
+                self.move_on(&pair.value);
+            }
             Place::Head => {
                 for (key, value) in self.begin_pending(&pair, now)? {
                     match value {
@@ -238,11 +278,17 @@ impl Timeline {
         Ok(())
     }
 
-    fn delete(&mut self, pair: &KeyValue, told: &mut Told) {
+    fn delete(&mut self, pair: &KeyValue, told: &mut Told) -> Result<(), Broken> {
         match self.layout.place(&pair.key) {
             Place::Format => self.has_format = false,
             Place::Fence => self.fence = 0,
-            Place::Head => self.pending = None,
+            Place::Head => {
+                if self.pending.take().is_some_and(|pending| !pending.left.is_empty()) {
+                    let detail = "a journal was taken away before all of it was made".to_owned();
+                    return Err(Broken::Order(detail));
+                }
+            }
+            Place::Done => self.done = 0,
             Place::Piece(id, number) => {
                 if let Some(staged) = self.staged.get_mut(id) {
                     staged.pieces.remove(&number);
@@ -259,6 +305,16 @@ impl Timeline {
                 tell_delete(key, told);
             }
             Place::Pulse | Place::Unknown(_) | Place::Elsewhere => {}
+        }
+        Ok(())
+    }
+
+    /// Some of the writes of a large change have been made.
+    fn move_on(&mut self, progress: &[u8]) {
+        if let Some(pending) = &mut self.pending
+            && let Some(turn) = journal::read_done(&pending.id, progress)
+        {
+            pending.done(&turn);
         }
     }
 
@@ -278,7 +334,7 @@ impl Timeline {
         let wanted = journal::join(&read, pieces).map_err(broken)?;
         let left = wanted
             .iter()
-            .map(|(key, value)| ((journal::rank(key, value.is_some()), key.clone()), value.clone()))
+            .map(|(key, value)| (journal::turn(key, value.is_some()), value.clone()))
             .collect();
         self.pending = Some(Pending { id: read.id, at: head.mod_revision, since: now, left });
         Ok(wanted)
@@ -293,7 +349,9 @@ fn stage(
     now: Uptime,
 ) {
     let new = || Staged { pieces: BTreeMap::new(), since: now };
-    staged.entry(id.to_owned()).or_insert_with(new).pieces.insert(number, piece);
+    let staged = staged.entry(id.to_owned()).or_insert_with(new);
+    staged.since = now;
+    staged.pieces.insert(number, piece);
 }
 
 fn check_format(value: &[u8]) -> Result<(), Broken> {

@@ -1,15 +1,18 @@
 //! The transactions that we send, and what their answers mean.
 //!
 //! Each of a change compares the fence and bumps it, compares the journal's head, and compares
-//! every key that it writes with the revision at which we know it.
+//! every key that it writes, and those that these rest on, with the revision at which we know it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use prost::Message as _;
 
-use super::layout::{FENCE, FORMAT, HEAD, Layout};
-use super::timeline::{NEWEST_FORMAT, Timeline};
+use super::StoreError;
+use super::journal::{self, Turn, Wanted};
+use super::layout::{DONE, FENCE, FORMAT, HEAD, Layout};
+use super::timeline::{NEWEST_FORMAT, Pending, Timeline};
+use crate::model::RecordKey;
 use crate::proto::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::proto::etcdserverpb::request_op::Request;
 use crate::proto::etcdserverpb::response_op::Response;
@@ -17,9 +20,10 @@ use crate::proto::etcdserverpb::{
     Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
 };
 use crate::proto::journal::Head;
+use crate::store::keys::{DecodedKey, decode_key, encode_key};
 
 /// Most keys that one transaction writes: etcd takes 128 operations and as many comparisons, of
-/// which the fence, the head and the format need two.
+/// which fence and head, fence and format, or head and progress need two.
 pub(super) const MOST_WRITES: usize = 126;
 
 /// Most bytes of keys and values in one transaction, keys counted twice for their comparison. etcd
@@ -35,8 +39,49 @@ pub(super) enum Answer {
     Overtaken { fence: i64, stamp: Vec<u8> },
 }
 
+/// Most writes that surely fit, however many other keys each rests on.
+pub(super) const MOST_SURELY: usize = MOST_WRITES / 3;
+
+/// The keys that writes rest on, beside themselves: a membership is worth nothing, and worse when a
+/// name is used again, without its user and its role; a row without its role.
+fn rests_on(key: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let (user, role) = match decode_key(key) {
+        DecodedKey::Record(RecordKey::Binding(user, role)) => (Some(user), Some(role)),
+        DecodedKey::Record(RecordKey::Row(row)) => (None, Some(row.role)),
+        _ => (None, None),
+    };
+    let keys = [user.map(RecordKey::User), role.map(RecordKey::Role)];
+    keys.into_iter().flatten().map(|key| encode_key(&key).into_bytes())
+}
+
+/// Every key that has to be as it is known for these writes to be made.
+fn compared(writes: &Wanted) -> BTreeSet<Vec<u8>> {
+    let puts = writes.iter().filter(|(_, value)| value.is_some());
+    let others = puts.flat_map(|(key, _)| rests_on(key));
+    others.chain(writes.keys().cloned()).collect()
+}
+
+/// Whether these fit into one transaction.
+///
+/// # Errors
+/// If one of them alone does not.
+pub(super) fn fit(writes: &Wanted) -> Result<bool, StoreError> {
+    let mut all = 0;
+    for (key, value) in writes {
+        let bytes = size(key, value.as_ref());
+        if bytes > MOST_BYTES {
+            let key = String::from_utf8_lossy(key).into_owned();
+            return Err(StoreError::TooLarge { key, bytes, limit: MOST_BYTES });
+        }
+        all += bytes;
+    }
+    // What a write rests on takes no more room than the write.
+    let compared = if writes.len() <= MOST_SURELY { 0 } else { compared(writes).len() };
+    Ok(writes.len() <= MOST_WRITES && compared <= MOST_WRITES && all <= MOST_BYTES / 2)
+}
+
 /// Bytes that a write takes in a transaction.
-pub(super) fn size(key: &[u8], value: Option<&Vec<u8>>) -> usize {
+fn size(key: &[u8], value: Option<&Vec<u8>>) -> usize {
     // With room for the root path and the framing of operation and comparison.
     2 * (key.len() + 64) + value.map_or(0, Vec::len) + 64
 }
@@ -65,34 +110,32 @@ impl<'a> Change<'a> {
         self
     }
 
-    /// Writes, each compared with what is known of its key.
-    pub(super) fn writes<'w>(
-        mut self,
-        writes: impl IntoIterator<Item = (&'w Vec<u8>, &'w Option<Vec<u8>>)>,
-    ) -> Self {
-        for (key, value) in writes {
-            push_write(&mut self.request, self.layout, self.timeline, key, value.as_ref());
+    /// Writes, compared with what is known of their keys and of those they rest on.
+    pub(super) fn writes(mut self, writes: &Wanted) -> Self {
+        for key in compared(writes) {
+            let compare = is_at(self.layout.key(&key), self.timeline.guards.get(&key));
+            self.request.compare.push(compare);
         }
+        let ops = writes.iter().map(|(key, value)| write_op(self.layout.key(key), value.as_ref()));
+        self.request.success.extend(ops);
         self
     }
 
-    /// The head that makes a large change.
-    pub(super) fn head(mut self, head: &Head) -> Self {
+    /// The head that makes a large change. Pieces are only ever taken away all together, so that
+    /// the first one is as it was put says that all of them are there.
+    pub(super) fn head(mut self, head: &Head, first_piece: i64) -> Self {
+        self.request.compare.push(is_at(self.layout.piece(&head.id, 0), first_piece));
         self.request.success.push(put_op(self.layout.key(HEAD), head.encode_to_vec()));
         self
     }
 
-    /// Takes pieces away.
-    pub(super) fn without_pieces(mut self, id: &str) -> Self {
-        self.request.success.push(delete_op(self.layout.pieces(id)));
-        self
-    }
-
-    /// Takes the head away that was put at this revision.
-    pub(super) fn end_of_journal(mut self, at: i64) -> Self {
+    /// Takes the journal of a change away of which every write has been made.
+    pub(super) fn end_of_journal(mut self, pending: &Pending) -> Self {
         let key = self.layout.key(HEAD);
-        self.request.compare.push(is_at(key.clone(), at));
+        self.request.compare.push(is_at(key.clone(), pending.at));
         self.request.success.push(delete_key_op(key));
+        self.request.success.push(delete_key_op(self.layout.key(DONE)));
+        self.request.success.push(delete_op(self.layout.pieces(&pending.id)));
         self
     }
 
@@ -113,20 +156,40 @@ pub(super) fn bump(layout: &Layout, fence: i64, stamp: &[u8]) -> TxnRequest {
     }
 }
 
-/// Some of the writes of a large change whose head was put at this revision. As long as the head
-/// is there no other change of ours is made, so it stands for the fence.
-pub(super) fn part_of_journal<'w>(
+/// As many of the writes of a large change as fit; how far it is then made is moved on with them.
+/// As long as the head is there no other change of ours is made, so the two stand for the fence.
+pub(super) fn part_of_journal(
     layout: &Layout,
     timeline: &Timeline,
-    at: i64,
-    writes: impl IntoIterator<Item = (&'w Vec<u8>, &'w Option<Vec<u8>>)>,
+    pending: &Pending,
 ) -> TxnRequest {
-    let mut request =
-        TxnRequest { compare: vec![is_at(layout.key(HEAD), at)], ..TxnRequest::default() };
-    for (key, value) in writes {
-        push_write(&mut request, layout, timeline, key, value.as_ref());
+    let head = is_at(layout.key(HEAD), pending.at);
+    let done = layout.key(DONE);
+    let mut request = TxnRequest {
+        compare: vec![head, is_at(done.clone(), timeline.done)],
+        ..TxnRequest::default()
+    };
+    let mut last = None;
+    for (turn, value) in pending.left.iter().take(first_that_fit(&pending.left)) {
+        let key = layout.key(&turn.1);
+        request.compare.push(is_at(key.clone(), timeline.guards.get(&turn.1)));
+        request.success.push(write_op(key, value.as_ref()));
+        last = Some(turn);
+    }
+    if let Some(turn) = last {
+        request.success.push(put_op(done, journal::write_done(&pending.id, turn)));
     }
     request
+}
+
+/// Takes pieces away that no head has made a change of; none will once they are gone. It needs no
+/// room, so it goes through also where nothing can be put.
+pub(super) fn without_pieces(layout: &Layout, id: &str) -> TxnRequest {
+    TxnRequest {
+        compare: vec![is_at(layout.key(HEAD), 0)],
+        success: vec![delete_op(layout.pieces(id))],
+        failure: Vec::new(),
+    }
 }
 
 /// A put that depends on nothing.
@@ -151,31 +214,20 @@ pub(super) fn read(answer: TxnResponse) -> Answer {
 }
 
 /// As many writes from the front of these as fit into one transaction, at least one.
-pub(super) fn first_that_fit<K>(
-    writes: &BTreeMap<K, Option<Vec<u8>>>,
-    key_of: impl Fn(&K) -> &Vec<u8>,
-) -> usize {
+fn first_that_fit(writes: &BTreeMap<Turn, Option<Vec<u8>>>) -> usize {
     let mut bytes = 0;
-    let fitting = writes.iter().take(MOST_WRITES).take_while(|(key, value)| {
-        bytes += size(key_of(key), value.as_ref());
+    let fitting = writes.iter().take(MOST_WRITES).take_while(|((_, key), value)| {
+        bytes += size(key, value.as_ref());
         bytes <= MOST_BYTES
     });
     fitting.count().max(1)
 }
 
-fn push_write(
-    request: &mut TxnRequest,
-    layout: &Layout,
-    timeline: &Timeline,
-    key: &[u8],
-    value: Option<&Vec<u8>>,
-) {
-    let whole = layout.key(key);
-    request.compare.push(is_at(whole.clone(), timeline.guards.get(key)));
-    request.success.push(match value {
-        Some(value) => put_op(whole, value.clone()),
-        None => delete_key_op(whole),
-    });
+fn write_op(key: Vec<u8>, value: Option<&Vec<u8>>) -> RequestOp {
+    match value {
+        Some(value) => put_op(key, value.clone()),
+        None => delete_key_op(key),
+    }
 }
 
 /// That the last change of a key was at this revision; 0 for a key that is not there.
@@ -200,4 +252,45 @@ fn delete_key_op(key: Vec<u8>) -> RequestOp {
 fn delete_op(range: Range<Vec<u8>>) -> RequestOp {
     let request = DeleteRangeRequest { key: range.start, range_end: range.end };
     RequestOp { request: Some(Request::RequestDeleteRange(request)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writes(keys: &[&str], value: Option<usize>) -> Wanted {
+        keys.iter().map(|key| (key.as_bytes().to_vec(), value.map(|size| vec![7; size]))).collect()
+    }
+
+    fn keys(writes: &Wanted) -> Vec<String> {
+        compared(writes).into_iter().map(|key| String::from_utf8(key).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_a_membership_and_a_row_rest_on_is_compared_when_they_are_put() {
+        let bound = "root-coord/credential/user-role-mapping/u/r";
+        let row = "root-coord/credential/grantee-privileges/q/Global/default.*";
+        let (user, role) = ("root-coord/credential/users/u", "root-coord/credential/roles/r");
+        assert_eq!(keys(&writes(&[bound], Some(0))), [role, bound, user]);
+        assert_eq!(keys(&writes(&[row], Some(1))), [row, "root-coord/credential/roles/q"]);
+        assert_eq!(keys(&writes(&[bound, user], None)), [bound, user]);
+    }
+
+    #[test]
+    fn what_fits_is_within_the_limits_of_etcd() {
+        let bindings = |count: usize| -> Wanted {
+            let key = |n| format!("root-coord/credential/user-role-mapping/u{n}/r{n}").into_bytes();
+            (0..count).map(|n| (key(n), Some(Vec::new()))).collect()
+        };
+        assert!(fit(&bindings(MOST_SURELY)).unwrap());
+        assert!(compared(&bindings(MOST_SURELY)).len() <= MOST_WRITES);
+        assert!(!fit(&bindings(MOST_SURELY + 1)).unwrap());
+        let roles: Vec<String> = (0..=MOST_WRITES).map(|n| format!("roles/{n}")).collect();
+        let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+        assert!(fit(&writes(&roles[1..], Some(10))).unwrap());
+        assert!(!fit(&writes(&roles, Some(10))).unwrap());
+        assert!(!fit(&writes(&["a", "b"], Some(1 << 19))).unwrap());
+        let error = fit(&writes(&["a"], Some(2 << 20))).unwrap_err();
+        assert!(error.is_of_the_change(), "{error}");
+    }
 }

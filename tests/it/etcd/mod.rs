@@ -4,7 +4,17 @@
 //! runs every ignored test of this module. A longer run of one is therefore asked for by the
 //! environment, as in `kill.rs`, and is no test of its own.
 
+mod access;
+mod client;
 mod contract;
 mod copy;
 mod example;
+mod fleet;
+mod garbage;
+mod history;
+mod large;
+mod members;
+mod metastore;
+mod network;
 mod support;
+mod together;

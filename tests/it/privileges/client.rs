@@ -6,13 +6,13 @@ use milvus_rbac::proto::milvus as pb;
 use crate::support::Grpc;
 
 /// A grant that is shown, in one line: `Collection default.c1 Search`.
-pub(super) fn line(grant: &pb::GrantEntity) -> String {
+pub(crate) fn line(grant: &pb::GrantEntity) -> String {
     let object_type = &grant.object.as_ref().unwrap().name;
     let privilege = grant.grantor.as_ref().unwrap().privilege.as_ref().unwrap();
     format!("{object_type} {}.{} {}", grant.db_name, grant.object_name, privilege.name)
 }
 
-pub(super) fn entity(role: &str, object: (&str, &str), privilege: &str) -> pb::GrantEntity {
+pub(crate) fn entity(role: &str, object: (&str, &str), privilege: &str) -> pb::GrantEntity {
     pb::GrantEntity {
         role: Some(role_entity(role)),
         object: Some(pb::ObjectEntity { name: object.0.to_owned() }),
@@ -22,11 +22,11 @@ pub(super) fn entity(role: &str, object: (&str, &str), privilege: &str) -> pb::G
     }
 }
 
-pub(super) fn role_entity(name: &str) -> pb::RoleEntity {
+pub(crate) fn role_entity(name: &str) -> pb::RoleEntity {
     pb::RoleEntity { name: name.to_owned(), description: String::new() }
 }
 
-pub(super) fn grantor(privilege: &str) -> pb::GrantorEntity {
+pub(crate) fn grantor(privilege: &str) -> pb::GrantorEntity {
     pb::GrantorEntity {
         user: None,
         privilege: Some(pb::PrivilegeEntity { name: privilege.to_owned() }),
@@ -34,7 +34,7 @@ pub(super) fn grantor(privilege: &str) -> pb::GrantorEntity {
 }
 
 /// Grants (0) or revokes (1) by object.
-pub(super) async fn operate(client: &Grpc, entity: pb::GrantEntity, r#type: i32) -> Status {
+pub(crate) async fn operate(client: &Grpc, entity: pb::GrantEntity, r#type: i32) -> Status {
     let request = pb::OperatePrivilegeRequest {
         base: None,
         entity: Some(entity),
@@ -45,7 +45,7 @@ pub(super) async fn operate(client: &Grpc, entity: pb::GrantEntity, r#type: i32)
 }
 
 /// Grants (0) or revokes (1) by level.
-pub(super) async fn operate_v2(
+pub(crate) async fn operate_v2(
     client: &Grpc,
     role: &str,
     privilege: &str,
@@ -63,7 +63,7 @@ pub(super) async fn operate_v2(
     client.rpc().operate_privilege_v2(request).await.unwrap().into_inner()
 }
 
-pub(super) async fn select_grants(
+pub(crate) async fn select_grants(
     client: &Grpc,
     entity: Option<pb::GrantEntity>,
 ) -> pb::SelectGrantResponse {
@@ -72,7 +72,7 @@ pub(super) async fn select_grants(
 }
 
 /// All grants of a role in all databases.
-pub(super) async fn grants_of(client: &Grpc, role: &str) -> Vec<String> {
+pub(crate) async fn grants_of(client: &Grpc, role: &str) -> Vec<String> {
     let entity = pb::GrantEntity {
         role: Some(role_entity(role)),
         db_name: "*".to_owned(),
@@ -83,18 +83,18 @@ pub(super) async fn grants_of(client: &Grpc, role: &str) -> Vec<String> {
     answer.entities.iter().map(line).collect()
 }
 
-pub(super) async fn create_group(client: &Grpc, name: &str) -> Status {
+pub(crate) async fn create_group(client: &Grpc, name: &str) -> Status {
     let request = pb::CreatePrivilegeGroupRequest { base: None, group_name: name.to_owned() };
     client.rpc().create_privilege_group(request).await.unwrap().into_inner()
 }
 
-pub(super) async fn drop_group(client: &Grpc, name: &str) -> Status {
+pub(crate) async fn drop_group(client: &Grpc, name: &str) -> Status {
     let request = pb::DropPrivilegeGroupRequest { base: None, group_name: name.to_owned() };
     client.rpc().drop_privilege_group(request).await.unwrap().into_inner()
 }
 
 /// Adds (0) or removes (1).
-pub(super) async fn operate_group(
+pub(crate) async fn operate_group(
     client: &Grpc,
     name: &str,
     privileges: &[&str],
@@ -111,7 +111,7 @@ pub(super) async fn operate_group(
 }
 
 /// Name and members of all groups.
-pub(super) async fn list_groups(client: &Grpc) -> Vec<(String, Vec<String>)> {
+pub(crate) async fn list_groups(client: &Grpc) -> Vec<(String, Vec<String>)> {
     let request = pb::ListPrivilegeGroupsRequest { base: None };
     let answer = client.rpc().list_privilege_groups(request).await.unwrap().into_inner();
     assert_eq!(answer.status, Some(Status::default()));
@@ -121,21 +121,21 @@ pub(super) async fn list_groups(client: &Grpc) -> Vec<(String, Vec<String>)> {
     answer.privilege_groups.iter().map(|group| (group.group_name.clone(), members(group))).collect()
 }
 
-pub(super) async fn backup(client: &Grpc) -> pb::RbacMeta {
+pub(crate) async fn backup(client: &Grpc) -> pb::RbacMeta {
     let answer = client.rpc().backup_rbac(pb::BackupRbacMetaRequest { base: None }).await.unwrap();
     let answer = answer.into_inner();
     assert_eq!(answer.status, Some(Status::default()));
     answer.rbac_meta.unwrap()
 }
 
-pub(super) async fn restore(client: &Grpc, meta: Option<pb::RbacMeta>) -> Status {
+pub(crate) async fn restore(client: &Grpc, meta: Option<pb::RbacMeta>) -> Status {
     let request = pb::RestoreRbacMetaRequest { base: None, rbac_meta: meta };
     client.rpc().restore_rbac(request).await.unwrap().into_inner()
 }
 
 /// A refusal as it must be: both codes and the whole text.
 #[track_caller]
-pub(super) fn refused(status: &Status, code: i32, legacy: i32, reason: &str) {
+pub(crate) fn refused(status: &Status, code: i32, legacy: i32, reason: &str) {
     assert_eq!((status.code, status.error_code, status.reason.as_str()), (code, legacy, reason));
     assert_eq!(status.detail, reason);
     assert!(!status.retriable);
@@ -143,6 +143,6 @@ pub(super) fn refused(status: &Status, code: i32, legacy: i32, reason: &str) {
 }
 
 #[track_caller]
-pub(super) fn succeeded(status: &Status) {
+pub(crate) fn succeeded(status: &Status) {
     assert_eq!(*status, Status::default());
 }

@@ -2,7 +2,7 @@
 
 mod backup;
 mod builtin_roles;
-mod client;
+pub(crate) mod client;
 mod decided;
 mod grants;
 mod groups;

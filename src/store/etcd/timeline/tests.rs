@@ -192,13 +192,25 @@ fn a_large_change_is_told_whole_with_its_head_and_then_done_bit_by_bit() {
     assert_eq!(left(&timeline), ["u1", "u2", "u3", "u4"].map(binding));
     hear(&mut timeline, vec![delete(&binding("u1"), 11), put(&binding("u3"), "", 11)]).unwrap();
     assert_eq!(left(&timeline), ["u2", "u4"].map(binding));
+    // What was not there needed no change; how far it has come is told.
+    let progress = journal::write_done("id", &journal::turn(binding("u2").as_bytes(), false));
+    hear(&mut timeline, vec![put(super::super::layout::DONE, progress, 12)]).unwrap();
+    assert_eq!((left(&timeline), timeline.done), (vec![binding("u4")], 12));
     // Somebody else's later word on a key counts, and the change does not come back to it.
-    let told = hear(&mut timeline, vec![delete(&binding("u4"), 12)]).unwrap();
+    let told = hear(&mut timeline, vec![delete(&binding("u4"), 13)]).unwrap();
     assert_eq!(told.changes, [Change::Delete(bound("u4"))]);
-    assert_eq!(left(&timeline), [binding("u2")]);
-    let end = vec![delete(super::super::layout::HEAD, 13), delete(&piece_key(0), 13)];
-    hear(&mut timeline, end).unwrap();
-    assert!(timeline.pending.is_none() && timeline.staged.is_empty());
+    assert_eq!(left(&timeline), [""; 0]);
+    let end = [super::super::layout::HEAD, super::super::layout::DONE, &piece_key(0)];
+    hear(&mut timeline, end.map(|key| delete(key, 14)).into()).unwrap();
+    assert!(timeline.pending.is_none() && timeline.staged.is_empty() && timeline.done == 0);
+}
+
+#[test]
+fn a_journal_that_is_taken_away_too_early_ends_the_timeline() {
+    let mut timeline = staged(5);
+    hear(&mut timeline, vec![head_event(10)]).unwrap();
+    let text = order(hear(&mut timeline, vec![delete(super::super::layout::HEAD, 11)]));
+    assert!(text.contains("before all of it was made"), "{text}");
 }
 
 #[test]
@@ -216,6 +228,11 @@ fn a_head_without_all_of_its_pieces_or_of_another_version_is_not_believed() {
 
 /// What is shown by a reading that finds a large change half done.
 fn shown(records: &[(&str, i64)]) -> Vec<String> {
+    read(records, None).0
+}
+
+/// The same with how far it has come, and how many writes are left.
+fn read(records: &[(&str, i64)], done: Option<Turn>) -> (Vec<String>, usize) {
     let mut timeline = timeline(20);
     let (pieces, head) = large();
     let mut unknown = Vec::new();
@@ -224,6 +241,10 @@ fn shown(records: &[(&str, i64)]) -> Vec<String> {
     }
     let head = pair(super::super::layout::HEAD, head.encode_to_vec(), 10);
     timeline.read_own(head, now(), &mut unknown).unwrap();
+    if let Some(turn) = done {
+        let pair = pair(super::super::layout::DONE, journal::write_done("id", &turn), 11);
+        timeline.read_own(pair, now(), &mut unknown).unwrap();
+    }
     timeline.begin_records(now()).unwrap();
     let mut shown = Vec::new();
     let mut visit = |key: &[u8], _: &[u8]| shown.push(String::from_utf8(key.to_vec()).unwrap());
@@ -232,7 +253,16 @@ fn shown(records: &[(&str, i64)]) -> Vec<String> {
     }
     timeline.end_records(&mut visit);
     shown.sort();
-    shown
+    (shown, timeline.pending.unwrap().left.len())
+}
+
+#[test]
+fn a_reading_does_not_come_back_to_what_has_been_made() {
+    // `u3` was put, and then deleted by somebody else; the deletions found nothing to delete.
+    let done = journal::turn(binding("u3").as_bytes(), true);
+    assert_eq!(read(&[], Some(done)), (vec![binding("u4")], 1));
+    let all = journal::turn(binding("u4").as_bytes(), true);
+    assert_eq!(read(&[], Some(all)), (Vec::new(), 0));
 }
 
 #[test]
