@@ -46,9 +46,11 @@ Exit codes: 0 success, 1 failure, 2 bad usage or configuration.";
 /// Shown by `copy --help`.
 const COPY: &str = "\
 What is copied: every record of users, roles, memberships, grants and privilege groups, byte for
-byte, those of unknown kind included. Keys of others in the same etcd are left out and counted.
-The target gets all of it or nothing, and is then read back and compared. A data directory belongs
-to one process, so its server has to be down.
+byte, those of unknown kind included. What else stands in an etcd, such as a Milvus's collections, is
+neither read nor touched.
+The target gets all of it or nothing, and is then read back and compared. A copy into etcd that is
+killed halfway has either not happened or is brought to its end by the first server started there.
+A data directory belongs to one process, so its server has to be down.
 
 With --merge, into a target that holds something:
   what only the target holds stays

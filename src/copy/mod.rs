@@ -2,8 +2,8 @@
 //!
 //! # What is copied
 //! Every pair below `root-coord/credential/` and `root-coord/privilege-group/`, byte for byte,
-//! those of unknown kind included. What stands elsewhere belongs to others; it is left where it is
-//! and counted. The source is read at one revision. The target gets all of it or nothing, in one
+//! those of unknown kind included. What stands elsewhere belongs to others; it is left where it is,
+//! and counted if the store shows it (etcd's is never asked for it). The source is read at one revision. The target gets all of it or nothing, in one
 //! write, and is read back and compared pair by pair.
 //!
 //! # Into a store that holds something
@@ -28,7 +28,8 @@
 //!    long as a row that stays leads to it. What is left over of whom neither has stays as it is.
 //!
 //! So a membership, or a grant of a role, decides in the target after a merge if it decided in one
-//! of both stores before, and no other does.
+//! of both stores before, and no other does. A grant of a group is a grant: by rule 2 it is worth
+//! what the source says of the group.
 //!
 //! How stores are opened is left to the caller, and what is stored in which form to the stores.
 
@@ -162,7 +163,7 @@ impl Original {
         }
         let Self { pairs, counts, mut left_out } = self;
         let mut expected = found.pairs;
-        let (puts, deletes, leftovers) = if expected.is_empty() {
+        let (puts, gone, leftovers) = if expected.is_empty() {
             expected.clone_from(&pairs);
             (pairs, Vec::new(), 0)
         } else {
@@ -170,10 +171,10 @@ impl Original {
             left_out += merged.orphans;
             (merged.puts, merged.deletes, merged.leftovers)
         };
-        let (written, deleted) = (puts.len(), deletes.len());
+        let (written, deleted) = (puts.len(), gone.len());
         if written + deleted > 0 {
             progress(Progress::Writing(written + deleted));
-            write(target, found.revision, Writes::of_pairs(puts).without(deletes))?;
+            write(target, found.revision, Writes::of_pairs(puts).without(gone))?;
         }
         progress(Progress::Verifying);
         verify(target, &expected)?;

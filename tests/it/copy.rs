@@ -8,15 +8,15 @@ use milvus_rbac::store::{Commit, SledOptions, SledStore, Store as _, Writes};
 
 use crate::support::{Ended, Grpc, Process, ROOT, binary, run};
 
-type Pair = (Vec<u8>, Vec<u8>);
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
 
-fn command(from: &str, to: &str) -> Command {
+pub(crate) fn command(from: &str, to: &str) -> Command {
     let mut command = binary();
     command.args(["copy", "--from", from, "--to", to]);
     command
 }
 
-fn sled(path: &Path) -> String {
+pub(crate) fn sled(path: &Path) -> String {
     format!("sled:{}", path.display())
 }
 
@@ -33,14 +33,14 @@ fn copied(from: &Path, to: &Path, more: &[&str]) -> (String, String) {
 
 /// Runs a copy that is refused with this code and text.
 #[track_caller]
-fn refused(command: Command, wanted: i32, text: &str) {
+pub(crate) fn refused(command: Command, wanted: i32, text: &str) {
     let Ended { code, stdout, stderr } = run(command, "");
     assert_eq!((code, stdout.as_str()), (Some(wanted), ""), "{stderr}");
     assert!(stderr.contains(text), "{text} is not in {stderr}");
 }
 
 /// Everything in a directory but what sled's store keeps for itself.
-fn pairs(path: &Path) -> Vec<Pair> {
+pub(crate) fn pairs(path: &Path) -> Vec<Pair> {
     let mut store = SledStore::open(path, SledOptions::default()).unwrap();
     let mut pairs = Vec::new();
     store.scan(&mut |key, value| pairs.push((key.to_vec(), value.to_vec()))).unwrap();
@@ -50,7 +50,7 @@ fn pairs(path: &Path) -> Vec<Pair> {
 }
 
 /// Writes pairs into a directory as they are.
-fn put(path: &Path, pairs: &[(&str, &[u8])]) {
+pub(crate) fn put(path: &Path, pairs: &[(&str, &[u8])]) {
     let mut store = SledStore::open(path, SledOptions::default()).unwrap();
     let base = store.load().unwrap().revision;
     let pairs = pairs.iter().map(|(key, value)| (key.as_bytes().to_vec(), value.to_vec()));
@@ -90,7 +90,7 @@ async fn a_copy_holds_the_same_bytes_and_is_served_like_the_original() {
     let written = ours.len();
     let counts = format!(
         "copied users=2 roles=2 bindings=1 grants=1 groups=0 unknown=3 written={written} \
-         left_out=1 from={} to={}\n",
+         deleted=0 leftovers=0 left_out=1 from={} to={}\n",
         sled(&from),
         sled(&to)
     );
@@ -135,6 +135,36 @@ async fn two_stores_are_united_only_when_it_is_said() {
     assert_eq!(granted, [under_b("Insert"), under_b("Search")]);
     let (line, log) = copied(&from, &to, &["--merge"]);
     assert!(line.contains(" written=0 ") && !log.contains("writing"), "{line}{log}");
+}
+
+#[tokio::test]
+async fn a_merge_brings_no_right_back_by_a_name() {
+    let home = tempfile::tempdir().unwrap();
+    let (from, to) = (home.path().join("from"), home.path().join("to"));
+    served(&from, "ann", "a", "PrivilegeSearch").await;
+    let process = Process::start(&to);
+    let root = Grpc::connect(process.address, ROOT).await;
+    assert_eq!(root.create_role("role_b").await.unwrap().code, 0);
+    process.kill();
+    // As an old Milvus leaves it when a user and a role are dropped.
+    let leftovers: [(&str, &[u8]); 4] = [
+        ("root-coord/credential/user-role-mapping/ann/role_b", b""),
+        ("root-coord/credential/user-role-mapping/root/role_a", b""),
+        ("root-coord/credential/grantee-privileges/role_a/Global/default.*", b"x"),
+        ("root-coord/credential/grantee-id/x/PrivilegeAll", b"root"),
+    ];
+    put(&to, &leftovers);
+    put(&from, &[("root-coord/credential/user-role-mapping/ann/role_b", b"")]);
+    let (line, log) = copied(&from, &to, &["--merge"]);
+    assert!(line.contains(" deleted=4 leftovers=1 left_out=0 "), "{line}");
+    assert!(log.contains("4 leftovers of users, roles and groups of the target"), "{log}");
+    assert!(log.contains("1 leftovers of users, roles and groups of the source"), "{log}");
+    let keys: Vec<Vec<u8>> = pairs(&to).into_iter().map(|(key, _)| key).collect();
+    assert!(leftovers.iter().all(|(key, _)| !keys.iter().any(|kept| kept == key.as_bytes())));
+    let process = Process::start(&to);
+    let ann = Grpc::connect(process.address, ("ann", "Passw0rd!")).await;
+    let roles = ann.select_user("ann").await.unwrap().unwrap().roles;
+    assert_eq!(roles.iter().map(|role| &*role.name).collect::<Vec<_>>(), ["role_a"]);
 }
 
 #[test]
@@ -243,7 +273,7 @@ fn help_tells_the_rule() {
     let mut command = binary();
     command.args(["copy", "--help"]);
     let help = run(command, "").stdout;
-    for part in ["--merge", "nothing is deleted", "the target's ids stay", "etcd.auth", "by-dev"] {
+    for part in ["--merge", "no right comes back", "the target's ids stay", "etcd.auth", "by-dev"] {
         assert!(help.contains(part), "{part} is not in {help}");
     }
 }

@@ -133,7 +133,7 @@ fn field(number: u32, value: &[u8]) -> Vec<u8> {
 }
 
 /// The request of a check, in the fields that its row names.
-fn message(check: &Value, row: &Requirement) -> Vec<u8> {
+pub(crate) fn message(check: &Value, row: &Requirement) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let (Some(number), database) = (row.database, text(check, "db"))
         && !database.is_empty()

@@ -222,7 +222,7 @@ async fn found(root: &Grpc, writer: usize, without: Model, step: &Step, counts: 
     panic!("after {step:?}: {users:?} {roles:?}, neither {with:?} nor {without:?}");
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     std::env::var_os(variable).map(|value| value.to_str().unwrap().parse().unwrap())
 }
 

@@ -7,6 +7,7 @@
 mod access;
 mod client;
 mod contract;
+mod copy;
 mod example;
 mod fleet;
 mod garbage;
