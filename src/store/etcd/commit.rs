@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::client::Unanswered;
 use super::following::Following;
 use super::journal::{self, Wanted};
+use super::layout::TURN;
 use super::transaction::{self, Answer, Change, MOST_BYTES, MOST_WRITES};
 use super::{EtcdStore, StoreError};
 use crate::model::Revision;
@@ -20,8 +21,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a conflict waits to hear what it conflicted with.
 const HEAR: Duration = Duration::from_millis(200);
 
-/// Longest pause after a lost race, as a power of two of milliseconds.
-const MOST_BACKOFF: u32 = 6;
+/// After how many lost races in a row the others are asked to wait. Until then a pause is made, of
+/// so many milliseconds at most as this is a power of two.
+const MOST_LOST: u32 = 6;
 
 impl EtcdStore {
     /// Makes writes on top of the state at `base`.
@@ -35,6 +37,9 @@ impl EtcdStore {
             // It comes first, whoever made it.
             self.finish(&mut following);
             Commit::Conflict
+        } else if !self.give_way(&mut following, base) {
+            self.following = Some(following);
+            return Commit::Conflict;
         } else {
             match check_sizes(&writes) {
                 Err(error) => Commit::Refused(error),
@@ -44,7 +49,7 @@ impl EtcdStore {
         };
         match commit {
             Commit::Committed(_) => self.lost_races = 0,
-            Commit::Conflict => self.back_off(),
+            Commit::Conflict => self.back_off(&mut following),
             // Nothing more before it has been opened again.
             Commit::Refused(_) | Commit::Unknown(_) => return commit,
         }
@@ -172,11 +177,33 @@ impl EtcdStore {
         }
     }
 
-    /// A pause of random length after a lost race, longer each time, so that nobody loses for ever.
-    fn back_off(&mut self) {
-        self.lost_races = (self.lost_races + 1).min(MOST_BACKOFF);
-        let most = 1_u64 << self.lost_races;
+    /// A pause of random length after a lost race, longer each time. A replica that is farther away
+    /// than another one that always has something to write would lose for ever all the same: after
+    /// a few times it asks the others to wait.
+    fn back_off(&mut self, following: &mut Following) {
+        self.lost_races += 1;
+        if self.lost_races > MOST_LOST {
+            let turn = transaction::put(self.layout.key(TURN), format!("{}/", self.me).into());
+            if let Ok(Answer::Done(revision)) = self.transact(turn)
+                && following.wait_for(revision, self.options.request_timeout)
+            {
+                return;
+            }
+        }
+        let most = 1_u64 << self.lost_races.min(MOST_LOST);
         std::thread::sleep(Duration::from_micros(self.random() % (most * 1000)));
+    }
+
+    /// Lets somebody go first who has asked for it. False if the state has moved meanwhile.
+    fn give_way(&self, following: &mut Following, base: Revision) -> bool {
+        while let Some(left) = following.timeline.turn_left(self.options.clock.uptime()) {
+            if !following.wait_once(left) {
+                following.timeline.end_turn();
+            } else if !following.is_at(base) {
+                return false;
+            }
+        }
+        true
     }
 }
 
