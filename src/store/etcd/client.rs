@@ -328,7 +328,12 @@ impl Client {
     }
 
     fn error(&self, action: &'static str, link: &Link, status: &Status) -> StoreError {
-        let (store, detail) = (self.name.to_string(), describe(status, &link.trouble));
+        let (store, mut detail) = (self.name.to_string(), describe(status, &link.trouble));
+        let shows_none = self.options.tls.as_ref().is_some_and(|tls| tls.identity.is_none());
+        if shows_none && std::error::Error::source(status).is_some() {
+            detail +=
+                " (if etcd asks for a certificate: etcd.ssl.tlsCert and etcd.ssl.tlsKey name it)";
+        }
         match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => {
                 StoreError::ClusterAccess { store, detail }

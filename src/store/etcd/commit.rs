@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::client::Unanswered;
 use super::following::Following;
 use super::journal::{self, Wanted};
+use super::layout::TURN;
 use super::transaction::{self, Answer, Change};
 use super::{EtcdStore, StoreError};
 use crate::model::Revision;
@@ -21,8 +22,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a conflict waits to hear what it conflicted with.
 const HEAR: Duration = Duration::from_millis(200);
 
-/// Longest pause after a lost race, as a power of two of milliseconds.
-const MOST_BACKOFF: u32 = 6;
+/// After how many lost races in a row the others are asked to wait. Until then a pause is made, of
+/// so many milliseconds at most as this is a power of two.
+const MOST_LOST: u32 = 6;
 
 /// How often a large change is begun before it gives way to all the small ones.
 const MOST_LARGE: u32 = 8;
@@ -49,13 +51,15 @@ impl EtcdStore {
             return Commit::Refused(StoreError::NotOpen);
         };
         let commit = self.attempt(&mut following, base, writes);
-        if !matches!(commit, Commit::Conflict) {
+        if matches!(commit, Commit::Conflict) {
+            self.back_off(&mut following);
+        } else {
             self.forget_upload(&mut following);
         }
         self.following = Some(following);
         match &commit {
             Commit::Committed(_) => self.lost_races = 0,
-            Commit::Conflict => self.back_off(),
+            Commit::Conflict => {}
             Commit::Refused(error) => self.has_failed = !error.is_of_the_change(),
             Commit::Unknown(_) => self.has_failed = true,
         }
@@ -73,6 +77,9 @@ impl EtcdStore {
         if following.timeline.pending.is_some() {
             // It comes first, whoever made it.
             self.finish(following);
+            return Commit::Conflict;
+        }
+        if !self.give_way(following, base) {
             return Commit::Conflict;
         }
         match transaction::fit(&writes.0) {
@@ -290,10 +297,32 @@ impl EtcdStore {
         }
     }
 
-    /// A pause of random length after a lost race, longer each time, so that nobody loses for ever.
-    fn back_off(&mut self) {
-        self.lost_races = (self.lost_races + 1).min(MOST_BACKOFF);
-        let most = 1_u64 << self.lost_races;
+    /// A pause of random length after a lost race, longer each time. A replica that is farther away
+    /// than another one that always has something to write would lose for ever all the same: after
+    /// a few times it asks the others to wait.
+    fn back_off(&mut self, following: &mut Following) {
+        self.lost_races += 1;
+        if self.lost_races > MOST_LOST {
+            let turn = transaction::put(self.layout.key(TURN), format!("{}/", self.me).into());
+            if let Ok(Answer::Done(revision)) = self.transact(following, turn)
+                && following.wait_for(revision, self.options.request_timeout)
+            {
+                return;
+            }
+        }
+        let most = 1_u64 << self.lost_races.min(MOST_LOST);
         std::thread::sleep(Duration::from_micros(self.random() % (most * 1000)));
+    }
+
+    /// Lets somebody go first who has asked for it. False if the state has moved meanwhile.
+    fn give_way(&self, following: &mut Following, base: Revision) -> bool {
+        while let Some(left) = following.timeline.turn_left(self.options.clock.uptime()) {
+            if !following.wait_once(left) {
+                following.timeline.end_turn();
+            } else if !following.is_at(base) {
+                return false;
+            }
+        }
+        true
     }
 }

@@ -9,12 +9,13 @@
 //!
 //! # What is compared
 //! Every change of ours bumps one key, the fence, and compares it with what it knew: so of two
-//! replicas that change anything at the same moment one begins again, on the newer state. A Milvus
-//! that writes along does not know the fence, so the keys themselves are compared, too, and the user
-//! and the role that a membership rests on. Of a change that needs the journal they are not compared
-//! at the moment at which it is made, only when each write is: there a Milvus's write to the very
-//! same key, at the very same moment, may be lost. And that nothing has to be changed is said
-//! without asking what a Milvus may have written a moment ago, only what replicas have.
+//! replicas that change anything at the same moment one begins again, on the newer state; one that
+//! has lost too often asks the others to let it go first. A Milvus that writes along does not know
+//! the fence, so the keys themselves are compared, too, and the user and the role that a membership
+//! rests on. Of a change that needs the journal they are not compared at the moment at which it is
+//! made, only when each write is: there a Milvus's write to the very same key, at the very same
+//! moment, may be lost. And that nothing has to be changed is said without asking what a Milvus may
+//! have written a moment ago, only what replicas have.
 //!
 //! # Threads
 //! Everything here runs on the writer's thread but for the connection and the two tasks of
