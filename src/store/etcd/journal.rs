@@ -27,20 +27,20 @@ pub(super) const MAX_PIECE: usize = 1 << 20;
 pub(super) type Wanted = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// The place of a write in the order of writes.
-pub(super) type Turn = (u8, Vec<u8>);
+pub(super) type Step = (u8, Vec<u8>);
 
-/// The turn of a write.
-pub(super) fn turn(key: &[u8], is_put: bool) -> Turn {
+/// The step of a write.
+pub(super) fn step(key: &[u8], is_put: bool) -> Step {
     (rank(key, is_put), key.to_vec())
 }
 
 /// How far a change has been made, as it is stored.
-pub(super) fn write_done(id: &str, (rank, key): &Turn) -> Vec<u8> {
+pub(super) fn write_done(id: &str, (rank, key): &Step) -> Vec<u8> {
     Done { id: id.to_owned(), rank: u32::from(*rank), key: key.clone() }.encode_to_vec()
 }
 
 /// How far the change of this id has been made; `None` if it is another's, or nobody's.
-pub(super) fn read_done(id: &str, value: &[u8]) -> Option<Turn> {
+pub(super) fn read_done(id: &str, value: &[u8]) -> Option<Step> {
     let done = Done::decode(value).ok().filter(|done| done.id == id)?;
     Some((u8::try_from(done.rank).ok()?, done.key))
 }
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn how_far_a_change_has_been_made_is_said_of_that_change_only() {
-        let made = turn(b"root-coord/privilege-group/g", true);
+        let made = step(b"root-coord/privilege-group/g", true);
         let value = write_done("id", &made);
         assert_eq!(read_done("id", &value), Some(made));
         assert_eq!(read_done("other", &value), None);

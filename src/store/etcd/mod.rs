@@ -5,7 +5,7 @@
 //! `following.rs`, `timeline.rs`). Each change is one transaction that compares what it rests on
 //! (`commit.rs`, `transaction.rs`); one that is too large for that goes through a journal
 //! (`journal.rs`, `tidy.rs`). Where the keys stand says `layout.rs`; how the cluster is reached,
-//! `client.rs` and `connect.rs`.
+//! `client.rs`, `link.rs` and `connect.rs`.
 //!
 //! # What is compared
 //! Every change of ours bumps one key, the fence, and compares it with what it knew: so of two
@@ -29,7 +29,10 @@ mod following;
 mod guards;
 mod journal;
 mod layout;
+mod link;
 mod options;
+mod pending;
+mod refusal;
 mod scan;
 mod tidy;
 mod timeline;

@@ -50,6 +50,14 @@ impl EtcdOptions {
     }
 }
 
+impl EtcdOptions {
+    /// How long one try of anything may take: what is stuck must not use up the time in which
+    /// another member could have answered.
+    pub(super) fn try_timeout(&self) -> Duration {
+        (self.request_timeout / 3).min(self.max_staleness / 3)
+    }
+}
+
 /// A user of etcd. The password is wiped when dropped and never printed.
 #[derive(Clone)]
 pub struct EtcdLogin {

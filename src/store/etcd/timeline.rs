@@ -5,12 +5,12 @@
 //! then everything is read afresh, which costs time and misses nothing.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use super::guards::Guards;
-use super::journal::{self, Turn, Wanted};
+use super::journal::{self, Wanted};
 use super::layout::{Layout, Place};
+use super::pending::{Pending, Staged};
 use crate::clock::Uptime;
 use crate::model::Change;
 use crate::proto::mvccpb::event::EventType;
@@ -42,68 +42,6 @@ pub(super) enum Broken {
         key: &'static str,
         detail: String,
     },
-}
-
-/// The pieces of a journal that has no head so far.
-pub(super) struct Staged {
-    pieces: BTreeMap<u32, Vec<u8>>,
-    /// When the last of them was seen.
-    pub(super) since: Uptime,
-}
-
-impl Staged {
-    /// How many pieces there are.
-    pub(super) fn len(&self) -> usize {
-        self.pieces.len()
-    }
-}
-
-/// A large change that is made, and of which not every write is.
-pub(super) struct Pending {
-    /// The id of its pieces.
-    pub(super) id: String,
-    /// The revision from which it is made.
-    pub(super) at: i64,
-    /// When it was first seen.
-    pub(super) since: Uptime,
-    /// The writes that are still to be made, in their order.
-    pub(super) left: BTreeMap<Turn, Option<Vec<u8>>>,
-}
-
-// Both hold what is stored, so they are not printed.
-impl fmt::Debug for Staged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Staged").field("pieces", &self.pieces.len()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending")
-            .field("at", &self.at)
-            .field("left", &self.left.len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Pending {
-    /// Somebody has written this key after the change was made; there is nothing left to do to it.
-    fn settle(&mut self, key: &[u8]) {
-        for is_put in [true, false] {
-            self.left.remove(&journal::turn(key, is_put));
-        }
-    }
-
-    /// Everything up to this write has been made, also what needed no change.
-    fn done(&mut self, turn: &Turn) {
-        let mut left = self.left.split_off(turn);
-        left.remove(turn);
-        self.left = left;
-    }
-
-    fn wants(&self, key: &[u8]) -> bool {
-        [true, false].iter().any(|&is_put| self.left.contains_key(&journal::turn(key, is_put)))
-    }
 }
 
 /// The cluster at one revision.
@@ -168,7 +106,7 @@ impl Timeline {
             Place::Head => self.head = Some(pair),
             Place::Done => (self.done, self.progress) = (pair.mod_revision, pair.value),
             Place::Piece(id, number) => {
-                stage(&mut self.staged, id, number, pair.value.clone(), now);
+                Staged::take(&mut self.staged, id, number, pair.value.clone(), now);
             }
             Place::Unknown(key) => ignored.push(String::from_utf8_lossy(key).into_owned()),
             // A turn of long ago is over.
@@ -271,7 +209,7 @@ impl Timeline {
                 }
             }
             Place::Piece(id, number) => {
-                stage(&mut self.staged, id, number, pair.value.clone(), now);
+                Staged::take(&mut self.staged, id, number, pair.value.clone(), now);
             }
             Place::Milvus(key) => {
                 self.guards.put(key, pair.mod_revision);
@@ -324,9 +262,9 @@ impl Timeline {
     /// Some of the writes of a large change have been made.
     fn move_on(&mut self, progress: &[u8]) {
         if let Some(pending) = &mut self.pending
-            && let Some(turn) = journal::read_done(&pending.id, progress)
+            && let Some(step) = journal::read_done(&pending.id, progress)
         {
-            pending.done(&turn);
+            pending.done(&step);
         }
     }
 
@@ -360,24 +298,11 @@ impl Timeline {
         let wanted = journal::join(&read, pieces).map_err(broken)?;
         let left = wanted
             .iter()
-            .map(|(key, value)| (journal::turn(key, value.is_some()), value.clone()))
+            .map(|(key, value)| (journal::step(key, value.is_some()), value.clone()))
             .collect();
         self.pending = Some(Pending { id: read.id, at: head.mod_revision, since: now, left });
         Ok(wanted)
     }
-}
-
-fn stage(
-    staged: &mut BTreeMap<String, Staged>,
-    id: &str,
-    number: u32,
-    piece: Vec<u8>,
-    now: Uptime,
-) {
-    let new = || Staged { pieces: BTreeMap::new(), since: now };
-    let staged = staged.entry(id.to_owned()).or_insert_with(new);
-    staged.since = now;
-    staged.pieces.insert(number, piece);
 }
 
 fn check_format(value: &[u8]) -> Result<(), Broken> {

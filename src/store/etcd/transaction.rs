@@ -9,9 +9,10 @@ use std::ops::Range;
 use prost::Message as _;
 
 use super::StoreError;
-use super::journal::{self, Turn, Wanted};
+use super::journal::{self, Step, Wanted};
 use super::layout::{DONE, FENCE, FORMAT, HEAD, Layout};
-use super::timeline::{NEWEST_FORMAT, Pending, Timeline};
+use super::pending::Pending;
+use super::timeline::{NEWEST_FORMAT, Timeline};
 use crate::model::RecordKey;
 use crate::proto::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUnion};
 use crate::proto::etcdserverpb::request_op::Request;
@@ -170,14 +171,14 @@ pub(super) fn part_of_journal(
         ..TxnRequest::default()
     };
     let mut last = None;
-    for (turn, value) in pending.left.iter().take(first_that_fit(&pending.left)) {
-        let key = layout.key(&turn.1);
-        request.compare.push(is_at(key.clone(), timeline.guards.get(&turn.1)));
+    for (step, value) in pending.left.iter().take(first_that_fit(&pending.left)) {
+        let key = layout.key(&step.1);
+        request.compare.push(is_at(key.clone(), timeline.guards.get(&step.1)));
         request.success.push(write_op(key, value.as_ref()));
-        last = Some(turn);
+        last = Some(step);
     }
-    if let Some(turn) = last {
-        request.success.push(put_op(done, journal::write_done(&pending.id, turn)));
+    if let Some(step) = last {
+        request.success.push(put_op(done, journal::write_done(&pending.id, step)));
     }
     request
 }
@@ -214,7 +215,7 @@ pub(super) fn read(answer: TxnResponse) -> Answer {
 }
 
 /// As many writes from the front of these as fit into one transaction, at least one.
-fn first_that_fit(writes: &BTreeMap<Turn, Option<Vec<u8>>>) -> usize {
+fn first_that_fit(writes: &BTreeMap<Step, Option<Vec<u8>>>) -> usize {
     let mut bytes = 0;
     let fitting = writes.iter().take(MOST_WRITES).take_while(|((_, key), value)| {
         bytes += size(key, value.as_ref());

@@ -193,7 +193,7 @@ fn a_large_change_is_told_whole_with_its_head_and_then_done_bit_by_bit() {
     hear(&mut timeline, vec![delete(&binding("u1"), 11), put(&binding("u3"), "", 11)]).unwrap();
     assert_eq!(left(&timeline), ["u2", "u4"].map(binding));
     // What was not there needed no change; how far it has come is told.
-    let progress = journal::write_done("id", &journal::turn(binding("u2").as_bytes(), false));
+    let progress = journal::write_done("id", &journal::step(binding("u2").as_bytes(), false));
     hear(&mut timeline, vec![put(super::super::layout::DONE, progress, 12)]).unwrap();
     assert_eq!((left(&timeline), timeline.done), (vec![binding("u4")], 12));
     // Somebody else's later word on a key counts, and the change does not come back to it.
@@ -232,7 +232,7 @@ fn shown(records: &[(&str, i64)]) -> Vec<String> {
 }
 
 /// The same with how far it has come, and how many writes are left.
-fn read(records: &[(&str, i64)], done: Option<Turn>) -> (Vec<String>, usize) {
+fn read(records: &[(&str, i64)], done: Option<journal::Step>) -> (Vec<String>, usize) {
     let mut timeline = timeline(20);
     let (pieces, head) = large();
     let mut unknown = Vec::new();
@@ -241,8 +241,8 @@ fn read(records: &[(&str, i64)], done: Option<Turn>) -> (Vec<String>, usize) {
     }
     let head = pair(super::super::layout::HEAD, head.encode_to_vec(), 10);
     timeline.read_own(head, now(), &mut unknown).unwrap();
-    if let Some(turn) = done {
-        let pair = pair(super::super::layout::DONE, journal::write_done("id", &turn), 11);
+    if let Some(step) = done {
+        let pair = pair(super::super::layout::DONE, journal::write_done("id", &step), 11);
         timeline.read_own(pair, now(), &mut unknown).unwrap();
     }
     timeline.begin_records(now()).unwrap();
@@ -259,9 +259,9 @@ fn read(records: &[(&str, i64)], done: Option<Turn>) -> (Vec<String>, usize) {
 #[test]
 fn a_reading_does_not_come_back_to_what_has_been_made() {
     // `u3` was put, and then deleted by somebody else; the deletions found nothing to delete.
-    let done = journal::turn(binding("u3").as_bytes(), true);
+    let done = journal::step(binding("u3").as_bytes(), true);
     assert_eq!(read(&[], Some(done)), (vec![binding("u4")], 1));
-    let all = journal::turn(binding("u4").as_bytes(), true);
+    let all = journal::step(binding("u4").as_bytes(), true);
     assert_eq!(read(&[], Some(all)), (Vec::new(), 0));
 }
 
