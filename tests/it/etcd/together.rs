@@ -90,7 +90,11 @@ pub(super) async fn play(
         let begun = moment.fetch_add(1, Ordering::SeqCst);
         let answer = send(&root, step).await;
         let ended = moment.fetch_add(1, Ordering::SeqCst);
-        calls.push(Call { step, begun, ended, outcome: outcome_of(&answer) });
+        let outcome = outcome_of(&answer);
+        calls.push(Call { step, begun, ended, outcome });
+        if outcome == Outcome::Nothing {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
     calls
 }
