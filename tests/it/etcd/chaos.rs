@@ -35,7 +35,9 @@ fn disturb(
             };
             relay.set(mode);
             std::thread::sleep(Duration::from_millis(20 + random.next_u64() % 400));
-            if random.next_u32() % 2 == 0 {
+            if random.next_u32().is_multiple_of(2) {
+                // Somebody else's key, so that there is something to forget.
+                cluster.put("elsewhere", "x");
                 cluster.compact();
             }
             relay.set(Mode::Pass);
