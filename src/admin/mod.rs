@@ -104,6 +104,20 @@ impl Admin {
         }
     }
 
+    /// What a look says of a state that was the newest after this was asked. Where others change the
+    /// store, too, the published one may not have heard of what they were told is done.
+    async fn look_at_newest<T, F>(&self, mut look: F) -> Result<T, AdminError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Snapshot) -> Result<T, AdminError> + Send + 'static,
+    {
+        match self.writer.submit(move |state| look(state).map(|seen| (seen, Vec::new()))).await {
+            Ok(done) => Ok(done.value),
+            Err(SubmitError::Refused(refusal)) => Err(refusal),
+            Err(SubmitError::Write(error)) => Err(AdminError::Write(error)),
+        }
+    }
+
     /// Submits what has been prepared and leaves its line in the log, also if it could not be
     /// prepared.
     async fn commit<T, F>(

@@ -58,6 +58,10 @@ enum Applied {
     HashChanged,
 }
 
+fn hash_of(state: &Snapshot, name: &str) -> Option<PasswordHash> {
+    state.user(name).map(|user| user.credential.hash.clone())
+}
+
 /// How often an update is tried again because the hash was made anew in between. Once is usual:
 /// the login of this very caller has had it raised.
 const ROUNDS: usize = 3;
@@ -84,7 +88,11 @@ impl Admin {
         let password = new.password.decode().map_err(AdminError::PasswordEncoding)?;
         self.rules.password.check(password.as_bytes())?;
         // Asked again at the commit; here it saves a hash.
-        self.check_new_user(&self.snapshots.read(), &name)?;
+        let check = self.check_new_user(&self.snapshots.read(), &name);
+        if check.is_err() {
+            let (admin, name) = (self.clone(), name.clone());
+            self.look_at_newest(move |state| admin.check_new_user(state, &name)).await?;
+        }
         let hash = self.hash(&password, caller).await?;
         let Some(user) = UserName::new(&name) else {
             return Err(AdminError::Name(NameError::UserEmpty));
@@ -178,10 +186,10 @@ impl Admin {
             } else {
                 Basis::Hash(self.check_old_password(caller, name, old).await?)
             };
-            self.check_update_target(name)?;
+            self.check_update_target(name).await?;
             new_hash = Some(self.hash(new, caller).await?);
         }
-        self.check_update_target(name)?;
+        self.check_update_target(name).await?;
         let user = UserName::new(name).ok_or(AdminError::UpdateUnknownUser)?;
         let (admin, caller, description) =
             (self.clone(), caller.clone(), wanted.description.clone());
@@ -239,26 +247,40 @@ impl Admin {
         name: &str,
         old: &Password,
     ) -> Result<PasswordHash, AdminError> {
-        let stored = self.snapshots.read().user(name).map(|user| user.credential.hash.clone());
-        let correct = self
-            .verifier
-            .check_password(stored.as_ref(), old, caller.peer())
-            .await
-            .map_err(|error| failed(&error))?;
-        match stored {
-            Some(hash) if correct => Ok(hash),
-            _ => Err(AdminError::OldPassword(name.to_owned())),
+        let mut stored = hash_of(&self.snapshots.read(), name);
+        for _ in 0..ROUNDS {
+            let correct = self
+                .verifier
+                .check_password(stored.as_ref(), old, caller.peer())
+                .await
+                .map_err(|error| failed(&error))?;
+            if let (Some(hash), true) = (&stored, correct) {
+                return Ok(hash.clone());
+            }
+            // It may have been changed where this replica has not heard of it yet.
+            let user = name.to_owned();
+            let newest = self.look_at_newest(move |state| Ok(hash_of(state, &user))).await?;
+            if newest == stored {
+                break;
+            }
+            stored = newest;
         }
+        Err(AdminError::OldPassword(name.to_owned()))
     }
 
-    fn check_update_target(&self, name: &str) -> Result<(), AdminError> {
+    async fn check_update_target(&self, name: &str) -> Result<(), AdminError> {
         if name.is_empty() {
             return Err(AdminError::UpdateWithoutName);
         }
-        match self.snapshots.read().user(name) {
+        if self.snapshots.read().user(name).is_some() {
+            return Ok(());
+        }
+        let name = name.to_owned();
+        self.look_at_newest(move |state| match state.user(&name) {
             Some(_) => Ok(()),
             None => Err(AdminError::UpdateUnknownUser),
-        }
+        })
+        .await
     }
 
     /// Deletes a user with its bindings. A user that is not there is deleted already.

@@ -58,9 +58,9 @@ async fn a_login_that_is_taken_away_fails_closed_and_its_return_is_noticed() {
     for round in 0..2 {
         assert_eq!(ask(&ann).await, Answer::Allowed);
         if round == 0 {
-            take_role(&cluster)
+            take_role(&cluster);
         } else {
-            new_password(&cluster, WRONG)
+            new_password(&cluster, WRONG);
         }
         let taken = Instant::now();
         let first = outcome_of(&root.create_role("never").await);
@@ -70,9 +70,9 @@ async fn a_login_that_is_taken_away_fails_closed_and_its_return_is_noticed() {
         assert!(taken.elapsed() < 2 * MOST);
         until("health says so", || async { !is_serving(one.address()).await }).await;
         if round == 0 {
-            give_role(&cluster)
+            give_role(&cluster);
         } else {
-            new_password(&cluster, SECRET)
+            new_password(&cluster, SECRET);
         }
         let given = Instant::now();
         until("answers again", || async { ask(&ann).await == Answer::Allowed }).await;

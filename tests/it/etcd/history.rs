@@ -57,7 +57,7 @@ impl Step {
             11 | 12 => Self::Revoke(role, what, collection),
             13 => Self::CreateGroup(group),
             14 => Self::DropGroup(group),
-            _ if random.next_u32() % 2 == 0 => Self::Add(group, member),
+            _ if random.next_u32().is_multiple_of(2) => Self::Add(group, member),
             _ => Self::Remove(group, member),
         }
     }
@@ -287,7 +287,7 @@ mod tests {
         let (make, drop) = (Step::CreateRole("reader"), Step::DropRole("reader"));
         let none = Model::default();
         let unknown = vec![call(make, 0, 1, Outcome::Unknown), call(drop, 2, 3, Outcome::Refused)];
-        assert!(explain(&[unknown.clone()], &none, &none).is_ok());
+        assert!(explain(std::slice::from_ref(&unknown), &none, &none).is_ok());
         assert!(explain(&[unknown], &none, &roles(&["reader"])).is_ok());
         let nothing = [vec![call(make, 0, 1, Outcome::Nothing)]];
         assert!(explain(&nothing, &none, &none).is_ok());

@@ -5,6 +5,7 @@
 //! environment, as in `kill.rs`, and is no test of its own.
 
 mod access;
+mod chaos;
 mod client;
 mod contract;
 mod copy;

@@ -201,3 +201,25 @@ async fn a_replica_far_away_gets_its_changes_in_beside_one_that_never_stops() {
     }
     assert!(print("a change 20 ms away beside others", times) < Duration::from_secs(5));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs etcd; tests/run runs it"]
+async fn no_operation_is_refused_because_a_replica_has_not_heard_yet() {
+    let pair = Pair::start(&[("rbac.maxStaleness", "3s"), ("etcd.requestTimeout", "5000")]).await;
+    let (near, far) = (&pair.near_root, &pair.far_root);
+    pair.relay.set(Mode::Delay(Duration::from_millis(100)));
+    for round in 0..3 {
+        let user = format!("user_{round}");
+        let passwords = [format!("Passw0rd!{round}"), "0ther-Passw0rd".to_owned()];
+        succeeded(near.create_user(&user, GOOD).await);
+        succeeded(far.update_password(&user, GOOD, &passwords[0]).await);
+        succeeded(near.update_password(&user, &passwords[0], &passwords[1]).await);
+        succeeded(far.update_password(&user, &passwords[1], &passwords[0]).await);
+        succeeded(near.delete_user(&user).await);
+        succeeded(far.create_user(&user, GOOD).await);
+        let again = near.create_user(&user, GOOD).await;
+        assert_eq!(outcome_of(&again), Outcome::Refused, "{again:?}");
+        succeeded(near.create_role(&format!("role_{round}")).await);
+        succeeded(far.operate_user_role(&user, &format!("role_{round}"), 0).await);
+    }
+}
