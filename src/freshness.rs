@@ -9,7 +9,7 @@
 use std::future::{Future as _, pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ pub struct Freshness {
     max: Duration,
     /// Nanoseconds since boot.
     as_of: AtomicU64,
+    /// Whether the log has been told that it is too old. Whoever notices it first tells: there may
+    /// be no thread that has the time to watch.
+    told: AtomicBool,
 }
 
 impl Default for Freshness {
@@ -47,7 +50,7 @@ impl Freshness {
     /// A state that is never old, until [`Freshness::confirm`] says from when it is.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, max: Duration) -> Self {
-        Self { clock, max, as_of: AtomicU64::new(ALWAYS) }
+        Self { clock, max, as_of: AtomicU64::new(ALWAYS), told: AtomicBool::new(false) }
     }
 
     /// Says that the published state was the newest one at this moment. To be called once the
@@ -57,6 +60,12 @@ impl Freshness {
         let later = |old| (old == ALWAYS || old < nanos).then_some(nanos);
         // It fails when the moment is an earlier one.
         let _ = self.as_of.fetch_update(Ordering::AcqRel, Ordering::Acquire, later);
+        if self.told.load(Ordering::Relaxed) {
+            let age = self.age().unwrap_or_default();
+            if age <= self.max && self.told.swap(false, Ordering::Relaxed) {
+                tracing::info!(?age, "the state is confirmed; requests are answered again");
+            }
+        }
     }
 
     /// How long ago the state is known to have been the newest; `None` if it always is.
@@ -74,7 +83,14 @@ impl Freshness {
     /// Whether nothing may be decided on the state. Asked before the state is read.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        self.age().is_some_and(|age| age > self.max)
+        let Some(age) = self.age().filter(|age| *age > self.max) else { return false };
+        if !self.told.load(Ordering::Relaxed) && !self.told.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                ?age, max = ?self.max,
+                "the state is older than it may be; every request is refused until it is confirmed"
+            );
+        }
+        true
     }
 
     /// The most that the age may be.

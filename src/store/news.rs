@@ -20,19 +20,32 @@ pub struct News {
     pub as_of: Option<Uptime>,
 }
 
-/// Called, from any thread, when there may be news.
+/// Called when there may be news, from any thread, and when it is known that there are none.
 #[derive(Clone)]
-pub struct Wake(Arc<dyn Fn() + Send + Sync>);
+pub struct Wake {
+    news: Arc<dyn Fn() + Send + Sync>,
+    no_news: Arc<dyn Fn(Uptime) + Send + Sync>,
+}
 
 impl Wake {
-    /// Calls this.
-    pub fn new(call: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(call))
+    /// Calls the one when there may be news; the other with a moment at which all was known that
+    /// has been told so far, and nothing else had changed.
+    pub fn new(
+        news: impl Fn() + Send + Sync + 'static,
+        no_news: impl Fn(Uptime) + Send + Sync + 'static,
+    ) -> Self {
+        Self { news: Arc::new(news), no_news: Arc::new(no_news) }
     }
 
     /// Says that there may be news.
     pub fn wake(&self) {
-        (self.0)();
+        (self.news)();
+    }
+
+    /// Says that up to this moment nothing has changed but what has been told. It need not wait
+    /// until the writer asks: that one may be busy with a change that takes its time.
+    pub fn nothing_until(&self, as_of: Uptime) {
+        (self.no_news)(as_of);
     }
 }
 

@@ -149,11 +149,13 @@ impl Writer {
         });
         // Weak, or the store would keep the thread going that ends when the last handle is dropped.
         let handle = Arc::downgrade(&shared);
-        store.follow(Wake::new(move || {
+        let news = move || {
             if let Some(shared) = handle.upgrade() {
                 shared.send(Message::News);
             }
-        }));
+        };
+        let fresh = Arc::clone(&freshness);
+        store.follow(Wake::new(news, move |as_of| fresh.confirm(as_of)));
         let published =
             Published { cell: Arc::clone(&cell), freshness, writable: Arc::clone(&writable) };
         let worker = Worker::new(store, published, ignored);

@@ -62,14 +62,12 @@ pub(super) struct Worker {
     waiting: VecDeque<Job>,
     recovery: Option<Recovery>,
     ignored: Ignored,
-    /// Whether the log has been told that the state is too old.
-    is_stale: bool,
 }
 
 impl Worker {
     pub(super) fn new(store: Box<dyn Store>, published: Published, ignored: Ignored) -> Self {
         let waiting = VecDeque::new();
-        Self { store, published, waiting, recovery: None, ignored, is_stale: false }
+        Self { store, published, waiting, recovery: None, ignored }
     }
 
     /// Runs until every handle is gone and the queue is empty, then closes the store.
@@ -82,7 +80,8 @@ impl Worker {
             while !self.waiting.is_empty() {
                 self.work();
             }
-            self.note_age();
+            // Tells of the age where nobody asks for anything.
+            let _ = self.published.freshness.is_stale();
         }
         self.store.close()
     }
@@ -310,24 +309,5 @@ impl Worker {
     /// Brings the state up to a store that has been reopened.
     fn reread(&mut self) -> Result<(), StoreError> {
         if self.store.is_shared() { self.catch_up() } else { self.load() }
-    }
-
-    /// Tells when the state has become too old to decide on, and when it is young again.
-    fn note_age(&mut self) {
-        let freshness = &self.published.freshness;
-        let is_stale = freshness.is_stale();
-        if is_stale == self.is_stale {
-            return;
-        }
-        self.is_stale = is_stale;
-        let (store, age) = (self.store.describe(), freshness.age().unwrap_or_default());
-        if is_stale {
-            tracing::error!(
-                %store, ?age, max = ?freshness.max(),
-                "the state is older than it may be; every request is refused until it is confirmed"
-            );
-        } else {
-            tracing::info!(%store, ?age, "the state is confirmed; requests are answered again");
-        }
     }
 }

@@ -151,7 +151,7 @@ impl Client {
     /// Sends a transaction once, as soon as there is a connection. It is sent again only where it
     /// surely has not happened.
     pub(super) async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Unanswered> {
-        let until = Instant::now() + self.options.request_timeout;
+        let until = Instant::now() + self.try_timeout();
         let mut logged_in_again = false;
         loop {
             let link = match self.link(self.try_timeout()).await {
@@ -328,7 +328,12 @@ impl Client {
     }
 
     fn error(&self, action: &'static str, link: &Link, status: &Status) -> StoreError {
-        let (store, detail) = (self.name.to_string(), describe(status, &link.trouble));
+        let (store, mut detail) = (self.name.to_string(), describe(status, &link.trouble));
+        let shows_none = self.options.tls.as_ref().is_some_and(|tls| tls.identity.is_none());
+        if shows_none && std::error::Error::source(status).is_some() {
+            detail +=
+                " (if etcd asks for a certificate: etcd.ssl.tlsCert and etcd.ssl.tlsKey name it)";
+        }
         match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => {
                 StoreError::ClusterAccess { store, detail }

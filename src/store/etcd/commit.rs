@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::client::Unanswered;
 use super::following::Following;
 use super::journal::{self, Wanted};
+use super::layout::TURN;
 use super::transaction::{self, Answer, Change};
 use super::{EtcdStore, StoreError};
 use crate::model::Revision;
@@ -21,8 +22,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a conflict waits to hear what it conflicted with.
 const HEAR: Duration = Duration::from_millis(200);
 
-/// Longest pause after a lost race, as a power of two of milliseconds.
-const MOST_BACKOFF: u32 = 6;
+/// After how many lost races in a row the others are asked to wait. Until then a pause is made, of
+/// so many milliseconds at most as this is a power of two.
+const MOST_LOST: u32 = 6;
 
 /// How often a large change is begun before it gives way to all the small ones.
 const MOST_LARGE: u32 = 8;
@@ -49,15 +51,17 @@ impl EtcdStore {
             return Commit::Refused(StoreError::NotOpen);
         };
         let commit = self.attempt(&mut following, base, writes);
+        if matches!(commit, Commit::Conflict) {
+            self.back_off(&mut following);
+        } else {
+            self.forget_upload(&mut following);
+        }
         self.following = Some(following);
         match &commit {
             Commit::Committed(_) => self.lost_races = 0,
-            Commit::Conflict => self.back_off(),
+            Commit::Conflict => {}
             Commit::Refused(error) => self.has_failed = !error.is_of_the_change(),
             Commit::Unknown(_) => self.has_failed = true,
-        }
-        if !matches!(commit, Commit::Conflict) {
-            self.forget_upload();
         }
         commit
     }
@@ -76,6 +80,9 @@ impl EtcdStore {
             self.finish(following);
             return Commit::Conflict;
         }
+        if !self.give_way(following, base) {
+            return Commit::Conflict;
+        }
         match transaction::fit(&writes.0) {
             Err(error) => Commit::Refused(error),
             Ok(true) => self.write_small(following, &writes),
@@ -92,7 +99,7 @@ impl EtcdStore {
 
     /// Sends a transaction that compares and bumps the fence, and finds out how it ended.
     fn send(&self, following: &mut Following, request: TxnRequest, stamp: &[u8]) -> Commit {
-        match self.transact(request) {
+        match self.transact(following, request) {
             Ok(Answer::Done(revision)) => self.committed(following, revision),
             Ok(Answer::Overtaken { fence, .. }) => {
                 if fence > following.timeline.revision {
@@ -156,7 +163,7 @@ impl EtcdStore {
         let until = Instant::now() + self.options.request_timeout;
         while Instant::now() < until && following.is_in_contact() {
             let bump = transaction::bump(&self.layout, fence, &[stamp, b"?"].concat());
-            match self.transact(bump) {
+            match self.transact(following, bump) {
                 // Nothing can happen any more that compares the fence of before.
                 Ok(Answer::Done(revision)) => {
                     following.wait_for(revision, self.options.request_timeout);
@@ -206,7 +213,7 @@ impl EtcdStore {
     /// revision of the first.
     fn upload(
         &mut self,
-        following: &Following,
+        following: &mut Following,
         pieces: &[Vec<u8>],
         head: &mut Head,
     ) -> Result<i64, StoreError> {
@@ -225,7 +232,7 @@ impl EtcdStore {
             return Ok(uploaded.first);
         }
         let tries = self.uploaded.as_ref().map_or(0, |uploaded| uploaded.tries) + 1;
-        self.forget_upload();
+        self.forget_upload(following);
         if tries > MOST_LARGE {
             return Err(StoreError::Outrun { times: MOST_LARGE });
         }
@@ -234,7 +241,7 @@ impl EtcdStore {
         let mut uploaded = Uploaded { id, digest, pieces: pieces.len(), first: 0, tries };
         for (number, piece) in (0..).zip(pieces) {
             let request = transaction::put(self.layout.piece(&head.id, number), piece.clone());
-            match self.put_again_and_again(&request) {
+            match self.put_again_and_again(following, &request) {
                 Ok(revision) if number == 0 => uploaded.first = revision,
                 Ok(_) => {}
                 Err(error) => {
@@ -249,20 +256,24 @@ impl EtcdStore {
     }
 
     /// Takes pieces away that no change will be made of.
-    fn forget_upload(&mut self) {
+    fn forget_upload(&mut self, following: &mut Following) {
         if let Some(Uploaded { id, pieces, .. }) = self.uploaded.take() {
             let request = transaction::without_pieces(&self.layout, &id);
-            if let Err(error) = self.transact(request) {
+            if let Err(error) = self.transact(following, request) {
                 tracing::debug!(?error, pieces, "pieces stay for now");
             }
         }
     }
 
     /// A put that depends on nothing may be sent as often as it takes.
-    fn put_again_and_again(&self, request: &TxnRequest) -> Result<i64, StoreError> {
+    fn put_again_and_again(
+        &self,
+        following: &mut Following,
+        request: &TxnRequest,
+    ) -> Result<i64, StoreError> {
         let until = Instant::now() + self.options.request_timeout;
         loop {
-            match self.transact(request.clone()) {
+            match self.transact(following, request.clone()) {
                 Ok(Answer::Done(revision) | Answer::Overtaken { fence: revision, .. }) => {
                     return Ok(revision);
                 }
@@ -274,19 +285,45 @@ impl EtcdStore {
     }
 
     /// Sends a transaction once and waits for its answer.
-    pub(super) fn transact(&self, request: TxnRequest) -> Result<Answer, Unanswered> {
+    pub(super) fn transact(
+        &self,
+        following: &mut Following,
+        request: TxnRequest,
+    ) -> Result<Answer, Unanswered> {
         let client = self.client.clone();
-        match self.wait(async move { client.txn(request).await }) {
+        match self.wait_and_hear(following, async move { client.txn(request).await }) {
             Some(answer) => answer.map(transaction::read),
             // It ended without a word, when it may have been sent.
             None => Err(Unanswered::Doubtful(StoreError::NotOpen)),
         }
     }
 
-    /// A pause of random length after a lost race, longer each time, so that nobody loses for ever.
-    fn back_off(&mut self) {
-        self.lost_races = (self.lost_races + 1).min(MOST_BACKOFF);
-        let most = 1_u64 << self.lost_races;
+    /// A pause of random length after a lost race, longer each time. A replica that is farther away
+    /// than another one that always has something to write would lose for ever all the same: after
+    /// a few times it asks the others to wait.
+    fn back_off(&mut self, following: &mut Following) {
+        self.lost_races += 1;
+        if self.lost_races > MOST_LOST {
+            let turn = transaction::put(self.layout.key(TURN), format!("{}/", self.me).into());
+            if let Ok(Answer::Done(revision)) = self.transact(following, turn)
+                && following.wait_for(revision, self.options.request_timeout)
+            {
+                return;
+            }
+        }
+        let most = 1_u64 << self.lost_races.min(MOST_LOST);
         std::thread::sleep(Duration::from_micros(self.random() % (most * 1000)));
+    }
+
+    /// Lets somebody go first who has asked for it. False if the state has moved meanwhile.
+    fn give_way(&self, following: &mut Following, base: Revision) -> bool {
+        while let Some(left) = following.timeline.turn_left(self.options.clock.uptime()) {
+            if !following.wait_once(left) {
+                following.timeline.end_turn();
+            } else if !following.is_at(base) {
+                return false;
+            }
+        }
+        true
     }
 }

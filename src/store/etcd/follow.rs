@@ -246,7 +246,7 @@ impl Eye {
                 limit: 1,
                 ..RangeRequest::default()
             };
-            match self.start.client.range(question, interval / 2, interval).await {
+            match self.start.client.range(question, interval, interval).await {
                 Ok(answer) => {
                     let header = answer.header.unwrap_or_default();
                     if let Some(reason) = self.other_cluster(Some(&header)) {

@@ -1,15 +1,15 @@
 //! The timeline and the queue that carries it on, on the writer's thread.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::follow::{Follower, Heard, Probe};
 use super::timeline::{Broken, Timeline, Told};
 use crate::clock::{Clock, Uptime};
 use crate::model::Revision;
-use crate::store::News;
+use crate::store::{News, Wake};
 
 /// Most probes that wait for their revision.
 const MOST_PROBES: usize = 16;
@@ -20,6 +20,7 @@ pub(super) struct Following {
     pub(super) timeline: Timeline,
     follower: Follower,
     clock: Arc<dyn Clock>,
+    wake: Arc<OnceLock<Wake>>,
     told: Told,
     /// The revision that the writer knows.
     known: i64,
@@ -30,10 +31,15 @@ pub(super) struct Following {
 }
 
 impl Following {
-    pub(super) fn new(timeline: Timeline, follower: Follower, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        timeline: Timeline,
+        follower: Follower,
+        clock: Arc<dyn Clock>,
+        wake: Arc<OnceLock<Wake>>,
+    ) -> Self {
         let known = timeline.revision;
         let (told, probes) = (Told::default(), VecDeque::new());
-        Self { timeline, follower, clock, told, known, probes, as_of: None, lost: None }
+        Self { timeline, follower, clock, wake, told, known, probes, as_of: None, lost: None }
     }
 
     /// Takes over what has been heard, without waiting.
@@ -152,6 +158,12 @@ impl Following {
                 return self.lose(&detail);
             }
             self.as_of = Some(probe.at);
+            // What the writer has published is what this is about, unless there is more to tell.
+            if self.told.changes.is_empty()
+                && let Some(wake) = self.wake.get()
+            {
+                wake.nothing_until(probe.at);
+            }
             self.probes.pop_front();
         }
     }

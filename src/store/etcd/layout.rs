@@ -13,6 +13,8 @@ pub(super) const FORMAT: &str = "milvus-rbac/format";
 pub(super) const FENCE: &str = "milvus-rbac/fence";
 /// Written to learn how far a watch has come.
 pub(super) const PULSE: &str = "milvus-rbac/pulse";
+/// Written by a replica that has lost too many races, so that the others let it go first.
+pub(super) const TURN: &str = "milvus-rbac/turn";
 /// Says that the pieces of a large change are complete.
 pub(super) const HEAD: &str = "milvus-rbac/journal-head";
 /// How far the writes of a large change have been made.
@@ -35,6 +37,7 @@ pub(super) enum Place<'a> {
     Format,
     Fence,
     Pulse,
+    Turn,
     Head,
     Done,
     /// A piece of a journal: its id and its number.
@@ -95,6 +98,7 @@ impl Layout {
             FORMAT => Place::Format,
             FENCE => Place::Fence,
             PULSE => Place::Pulse,
+            TURN => Place::Turn,
             HEAD => Place::Head,
             DONE => Place::Done,
             _ => match text.strip_prefix(PIECES).and_then(|rest| rest.split_once('/')) {
@@ -127,6 +131,7 @@ mod tests {
         let layout = Layout::new("by-dev/meta");
         for (key, place) in [
             ("by-dev/meta/milvus-rbac/fence", Place::Fence),
+            ("by-dev/meta/milvus-rbac/turn", Place::Turn),
             ("by-dev/meta/milvus-rbac/journal-head", Place::Head),
             ("by-dev/meta/milvus-rbac/journal/ab/00000007", Place::Piece("ab", 7)),
             ("by-dev/meta/milvus-rbac/journal/ab/7", Place::Unknown(b"milvus-rbac/journal/ab/7")),

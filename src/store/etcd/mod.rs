@@ -9,12 +9,13 @@
 //!
 //! # What is compared
 //! Every change of ours bumps one key, the fence, and compares it with what it knew: so of two
-//! replicas that change anything at the same moment one begins again, on the newer state. A Milvus
-//! that writes along does not know the fence, so the keys themselves are compared, too, and the user
-//! and the role that a membership rests on. Of a change that needs the journal they are not compared
-//! at the moment at which it is made, only when each write is: there a Milvus's write to the very
-//! same key, at the very same moment, may be lost. And that nothing has to be changed is said
-//! without asking what a Milvus may have written a moment ago, only what replicas have.
+//! replicas that change anything at the same moment one begins again, on the newer state; one that
+//! has lost too often asks the others to let it go first. A Milvus that writes along does not know
+//! the fence, so the keys themselves are compared, too, and the user and the role that a membership
+//! rests on. Of a change that needs the journal they are not compared at the moment at which it is
+//! made, only when each write is: there a Milvus's write to the very same key, at the very same
+//! moment, may be lost. And that nothing has to be changed is said without asking what a Milvus may
+//! have written a moment ago, only what replicas have.
 //!
 //! # Threads
 //! Everything here runs on the writer's thread but for the connection and the two tasks of
@@ -40,7 +41,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -52,6 +54,9 @@ use self::layout::{FENCE, Layout};
 use super::{Commit, Loaded, News, Scanned, Store, StoreError, Wake, Writes, load_from};
 use crate::model::Revision;
 use crate::proto::etcdserverpb::{RangeRequest, RangeResponse};
+
+/// How long something is waited for between two times of hearing what there is to be heard.
+const HEARING: Duration = Duration::from_millis(50);
 
 /// How often in a row a large change is tried in vain before closing leaves it to others.
 const MOST_STALLED: u32 = 5;
@@ -163,11 +168,33 @@ impl EtcdStore {
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
+        self.spawn(future)?.recv().ok()
+    }
+
+    /// The same, and hears what the cluster has to say meanwhile.
+    fn wait_and_hear<T: Send + 'static>(
+        &self,
+        following: &mut Following,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let outcome = self.spawn(future)?;
+        loop {
+            match outcome.recv_timeout(HEARING) {
+                Err(RecvTimeoutError::Timeout) => following.drain(),
+                outcome => return outcome.ok(),
+            }
+        }
+    }
+
+    fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Option<Receiver<T>> {
         let (done, outcome) = mpsc::sync_channel(1);
         self.runtime.as_ref()?.spawn(async move {
             let _ = done.send(future.await);
         });
-        outcome.recv().ok()
+        Some(outcome)
     }
 
     /// What the next transaction calls itself.
@@ -190,9 +217,11 @@ impl EtcdStore {
     /// Bumps the fence, to see whether changes go through again.
     fn try_to_write(&mut self) -> Result<(), StoreError> {
         let stamp = self.stamp();
-        let Some(following) = &self.following else { return Ok(()) };
+        let Some(mut following) = self.following.take() else { return Ok(()) };
         let request = transaction::bump(&self.layout, following.timeline.fence, &stamp);
-        match self.transact(request) {
+        let answer = self.transact(&mut following, request);
+        self.following = Some(following);
+        match answer {
             // Also when somebody else was first: the cluster has looked at it.
             Ok(_) => Ok(()),
             Err(
@@ -306,7 +335,9 @@ impl Store for EtcdStore {
     }
 
     fn news(&mut self) -> Result<Option<News>, StoreError> {
-        let Some(mut following) = self.following.take() else { return Ok(None) };
+        let Some(mut following) = self.following.take() else {
+            return Err(self.client.news_lost(0, "nothing has been read yet".to_owned()));
+        };
         following.drain();
         let has_more = self.tidy(&mut following);
         let news = following.news();

@@ -74,7 +74,8 @@ impl EtcdStore {
             wake: self.wake.clone(),
         };
         let follower = Follower::start(&runtime, start);
-        let following = Following::new(timeline, follower, self.options.clock.clone());
+        let clock = self.options.clock.clone();
+        let following = Following::new(timeline, follower, clock, self.wake.clone());
         let revision = Revision(u64::try_from(reading.revision).unwrap_or(0));
         Ok((following, Scanned { revision, as_of: Some(reading.as_of) }))
     }

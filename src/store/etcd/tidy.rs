@@ -73,7 +73,7 @@ impl EtcdStore {
 
     /// Sends a transaction and waits until the timeline has it.
     fn try_once(&self, following: &mut Following, request: TxnRequest) -> Tried {
-        match self.transact(request) {
+        match self.transact(following, request) {
             Ok(Answer::Done(revision)) if following.wait_for(revision, HEAR) => Tried::Done,
             Ok(Answer::Overtaken { .. }) if following.wait_once(HEAR) => Tried::Overtaken,
             Ok(Answer::Done(_) | Answer::Overtaken { .. }) => Tried::Failed,

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::guards::Guards;
 use super::journal::{self, Turn, Wanted};
@@ -16,6 +17,9 @@ use crate::proto::mvccpb::event::EventType;
 use crate::proto::mvccpb::{Event, KeyValue};
 use crate::store::keys::{DecodedKey, decode_key};
 use crate::store::record;
+
+/// How long a replica is waited for that asked to go first: it may have died.
+const MOST_TURN: Duration = Duration::from_millis(500);
 
 /// The newest version of what stands under our own keys.
 pub(super) const NEWEST_FORMAT: u32 = 1;
@@ -119,6 +123,8 @@ pub(super) struct Timeline {
     /// Head and progress of a journal while they are read.
     head: Option<KeyValue>,
     progress: Vec<u8>,
+    /// Who of the others asks to go first, by what its stamps begin with, and since when.
+    turn: Option<(Vec<u8>, Uptime)>,
     /// The stamps of this process begin so.
     me: Vec<u8>,
     /// The last stamp of this process that has been seen, and its revision.
@@ -140,6 +146,7 @@ impl Timeline {
             done: 0,
             head: None,
             progress: Vec::new(),
+            turn: None,
             me: me.to_vec(),
             own: None,
         }
@@ -164,7 +171,8 @@ impl Timeline {
                 stage(&mut self.staged, id, number, pair.value.clone(), now);
             }
             Place::Unknown(key) => ignored.push(String::from_utf8_lossy(key).into_owned()),
-            Place::Pulse | Place::Milvus(_) | Place::Elsewhere => {}
+            // A turn of long ago is over.
+            Place::Pulse | Place::Turn | Place::Milvus(_) | Place::Elsewhere => {}
         }
         Ok(())
     }
@@ -272,6 +280,9 @@ impl Timeline {
                 }
                 tell_put(key, &pair.value, told);
             }
+            Place::Turn => {
+                self.turn = (pair.value != self.me).then_some((pair.value, now));
+            }
             Place::Unknown(key) => told.ignored.push(String::from_utf8_lossy(key).into_owned()),
             Place::Pulse | Place::Elsewhere => {}
         }
@@ -304,6 +315,7 @@ impl Timeline {
                 }
                 tell_delete(key, told);
             }
+            Place::Turn => self.turn = None,
             Place::Pulse | Place::Unknown(_) | Place::Elsewhere => {}
         }
         Ok(())
@@ -318,7 +330,21 @@ impl Timeline {
         }
     }
 
+    /// For how long somebody else is to be let go first.
+    pub(super) fn turn_left(&self, now: Uptime) -> Option<Duration> {
+        let (_, since) = self.turn.as_ref()?;
+        MOST_TURN.checked_sub(now.since(*since)).filter(|left| !left.is_zero())
+    }
+
+    /// Who asked to go first did not come.
+    pub(super) fn end_turn(&mut self) {
+        self.turn = None;
+    }
+
     fn put_fence(&mut self, revision: i64, stamp: Vec<u8>) {
+        if self.turn.as_ref().is_some_and(|(who, _)| stamp.starts_with(who)) {
+            self.turn = None;
+        }
         if stamp.starts_with(&self.me) {
             self.own = Some((stamp, revision));
         }

@@ -79,7 +79,7 @@ impl Followed {
         let mut store = root.open();
         store.load().unwrap();
         let (wake, woken) = mpsc::channel();
-        store.follow(Wake::new(move || wake.send(()).unwrap_or_default()));
+        store.follow(Wake::new(move || wake.send(()).unwrap_or_default(), |_| ()));
         Self { store, woken }
     }
 

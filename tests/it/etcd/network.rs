@@ -1,6 +1,8 @@
 //! The network between a replica and etcd fails, or the replica itself stands still. A state that
 //! is too old answers nothing, and no revoke that was made meanwhile is missed afterwards.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::client::*;
@@ -165,4 +167,37 @@ async fn a_slow_network_costs_time_and_a_partition_refuses_until_it_is_over() {
     let is_there = pair.far_root.list_roles().await.unwrap().contains(&"in_doubt".to_owned());
     assert!(!is_there || outcome == Outcome::Unknown);
     assert_eq!((count(&pair.far, TOO_OLD), count(&pair.far, CONFIRMED)), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs etcd; tests/run runs it"]
+async fn a_replica_far_away_gets_its_changes_in_beside_one_that_never_stops() {
+    let pair = Pair::start(&QUICK).await;
+    pair.relay.set(Mode::Delay(Duration::from_millis(20)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writing = Vec::new();
+    for writer in 0..2 {
+        let (root, stop) = (pair.near_root.clone(), Arc::clone(&stop));
+        writing.push(tokio::spawn(async move {
+            let mut number = 0;
+            while !stop.load(Ordering::Relaxed) {
+                succeeded(root.create_role(&format!("near_{writer}_{number}")).await);
+                number += 1;
+            }
+            number
+        }));
+    }
+    let begun = Instant::now();
+    let mut times = Vec::new();
+    for number in 0..10 {
+        let begun = Instant::now();
+        succeeded(pair.far_root.create_role(&format!("far_{number}")).await);
+        times.push(begun.elapsed());
+    }
+    stop.store(true, Ordering::Relaxed);
+    let took = begun.elapsed();
+    for writing in writing {
+        println!("changes near by in {took:?}: {}", writing.await.unwrap());
+    }
+    assert!(print("a change 20 ms away beside others", times) < Duration::from_secs(5));
 }
