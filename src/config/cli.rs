@@ -49,7 +49,8 @@ What is copied: every record of users, roles, memberships, grants and privilege 
 byte, those of unknown kind included. What else stands in an etcd, such as a Milvus's collections, is
 neither read nor touched.
 The target gets all of it or nothing, and is then read back and compared. A copy into etcd that is
-killed halfway has either not happened or is brought to its end by the first server started there.
+killed halfway has either not happened or is brought to its end by the first server started there,
+or by a copy with --merge, to be made again until it succeeds.
 A data directory belongs to one process, so its server has to be down.
 
 With --merge, into a target that holds something:

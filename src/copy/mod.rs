@@ -174,6 +174,10 @@ impl Original {
         let (written, deleted) = (puts.len(), gone.len());
         if written + deleted > 0 {
             progress(Progress::Writing(written + deleted));
+        }
+        // Of a store that others share not every write of an earlier change need be made: one that
+        // was killed, perhaps. A commit of ours, empty or not, is none before they are.
+        if written + deleted > 0 || target.is_shared() {
             write(target, found.revision, Writes::of_pairs(puts).without(gone))?;
         }
         progress(Progress::Verifying);

@@ -383,6 +383,10 @@ impl Store for Faulty {
         })
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn write(&mut self, base: Revision, writes: Writes) -> Commit {
         match self.1 {
             Fault::Conflict => Commit::Conflict,
@@ -417,6 +421,19 @@ fn each_end_that_is_not_a_verified_copy_has_its_own_text() {
         let error = copy(&mut store(&source), &mut target, Existing::Refuse).unwrap_err();
         assert!(error.to_string().starts_with(text), "{fault:?}: {error}");
     }
+}
+
+#[test]
+fn a_target_that_others_share_is_asked_for_a_commit_even_if_it_lacks_nothing() {
+    let pairs = [("users/ann", "x")];
+    let mut target = Faulty(store(&pairs), Fault::Conflict);
+    let error = copy(&mut store(&pairs), &mut target, Existing::Merge).unwrap_err();
+    assert!(matches!(error, CopyError::Conflict), "{error}");
+    // One of our own has no change of others that is still under way.
+    let mut target = store(&pairs);
+    let before = target.load().unwrap().revision;
+    copy(&mut store(&pairs), &mut target, Existing::Merge).unwrap();
+    assert_eq!(target.load().unwrap().revision, before);
 }
 
 #[test]

@@ -74,8 +74,9 @@ impl EtcdStore {
             // Nobody is to wait for what is known already.
             return Commit::Refused(self.client.unreachable("it does not answer"));
         }
-        if following.timeline.pending.is_some() {
-            // It comes first, whoever made it.
+        if let Some(pending) = &following.timeline.pending {
+            // It comes first, whoever made it, and is seen to its end also if we close now.
+            self.journals.insert(pending.id.clone());
             self.finish(following);
             return Commit::Conflict;
         }

@@ -83,7 +83,7 @@ pub struct EtcdStore {
     /// What the stamps of this process begin with.
     me: String,
     sequence: u64,
-    /// Large changes that this process has made.
+    /// Large changes that this process sees to their end: its own, and those it had to wait for.
     journals: BTreeSet<String>,
     uploaded: Option<Uploaded>,
     /// How much longer than others this one waits before it finishes somebody else's change.
