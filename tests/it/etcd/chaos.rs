@@ -101,7 +101,7 @@ fn pieces_of_a_change_that_was_never_made_are_taken_away_after_a_minute() {
     let mut store = EtcdStore::open(options).unwrap();
     cluster.put(own_key("journal/before/00000000"), "x");
     let loaded = store.load().unwrap();
-    store.follow(Wake::new(|| ()));
+    store.follow(Wake::new(|| (), |_| ()));
     cluster.put(own_key("journal/after/00000000"), "x");
     cluster.put(own_key("journal/after/00000001"), "x");
     let heard = |store: &mut EtcdStore, wanted: usize| {

@@ -138,6 +138,24 @@ fn the_fence_is_followed_and_a_stamp_of_ours_found_although_others_came_after_it
 }
 
 #[test]
+fn somebody_else_is_let_go_first_until_it_has_or_its_time_is_up() {
+    let turn = super::super::layout::TURN;
+    let later = |millis| Uptime::after_boot(now().since_boot() + Duration::from_millis(millis));
+    let mut asked = timeline(5);
+    assert!(asked.turn_left(now()).is_none());
+    hear(&mut asked, vec![put(turn, "other/", 6)]).unwrap();
+    assert_eq!(asked.turn_left(later(100)), Some(Duration::from_millis(400)));
+    assert!(asked.turn_left(later(500)).is_none());
+    hear(&mut asked, vec![put(super::super::layout::FENCE, "third/9", 7)]).unwrap();
+    assert!(asked.turn_left(now()).is_some());
+    hear(&mut asked, vec![put(super::super::layout::FENCE, "other/9", 8)]).unwrap();
+    assert!(asked.turn_left(now()).is_none());
+    // Our own turn is nothing to wait for.
+    hear(&mut asked, vec![put(turn, "me/", 9)]).unwrap();
+    assert!(asked.turn_left(now()).is_none());
+}
+
+#[test]
 fn a_format_that_is_not_known_ends_it() {
     let format = super::super::layout::FORMAT;
     for (value, text) in [("2", "format 2"), ("x", "no number"), ("", "no number")] {
