@@ -196,12 +196,17 @@ mod tests {
 
     /// An authorizer whose state is ten seconds old at most, with `root`, and its clock.
     async fn authorizer(rules: Rules) -> (Authorizer, Arc<ManualClock>) {
+        authorizer_at(rules, 4).await
+    }
+
+    /// The same with this bcrypt cost.
+    async fn authorizer_at(rules: Rules, cost: u32) -> (Authorizer, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::at(0));
         let freshness = Arc::new(Freshness::new(clock.clone(), Duration::from_secs(10)));
         freshness.confirm(clock.uptime());
         let store = Box::new(MemoryStore::new());
         let (writer, snapshots) = Writer::start(store, Arc::default(), freshness).unwrap();
-        let options = VerifierOptions { cost: 4, ..VerifierOptions::default() };
+        let options = VerifierOptions { cost, ..VerifierOptions::default() };
         let verifier = Arc::new(Verifier::new(options).unwrap());
         let password = Password::from(b"Milvus".to_vec());
         let hash = verifier.hash(&password, Peer::LOCAL).await.unwrap();
@@ -251,7 +256,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_login_that_is_checked_until_the_state_is_too_old_is_refused() {
-        let (authorizer, clock) = authorizer(RULES).await;
+        // A cost that nobody is done with before the next line is reached.
+        let (authorizer, clock) = authorizer_at(RULES, 11).await;
         for password in ["Milvus", "wrong"] {
             authorizer.0.freshness.confirm(clock.uptime());
             let mut checked = Box::pin(log_in(&authorizer, password));

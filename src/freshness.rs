@@ -8,8 +8,8 @@
 
 use std::future::{Future as _, pending, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub struct Freshness {
     /// Whether the log has been told that it is too old. Whoever notices it first tells: there may
     /// be no thread that has the time to watch.
     told: AtomicBool,
+    /// Which state it is, for the log.
+    store: OnceLock<String>,
 }
 
 impl Default for Freshness {
@@ -50,7 +52,22 @@ impl Freshness {
     /// A state that is never old, until [`Freshness::confirm`] says from when it is.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, max: Duration) -> Self {
-        Self { clock, max, as_of: AtomicU64::new(ALWAYS), told: AtomicBool::new(false) }
+        Self {
+            clock,
+            max,
+            as_of: AtomicU64::new(ALWAYS),
+            told: AtomicBool::new(false),
+            store: OnceLock::new(),
+        }
+    }
+
+    /// Says what store the state comes from, for the log. The first word counts.
+    pub fn name_store(&self, store: &str) {
+        self.store.get_or_init(|| store.to_owned());
+    }
+
+    fn store(&self) -> &str {
+        self.store.get().map_or("", String::as_str)
     }
 
     /// Says that the published state was the newest one at this moment. To be called once the
@@ -63,7 +80,7 @@ impl Freshness {
         if self.told.load(Ordering::Relaxed) {
             let age = self.age().unwrap_or_default();
             if age <= self.max && self.told.swap(false, Ordering::Relaxed) {
-                tracing::info!(?age, "the state is confirmed; requests are answered again");
+                tracing::info!(store = %self.store(), ?age, "the state is confirmed; requests are answered again");
             }
         }
     }
@@ -86,7 +103,7 @@ impl Freshness {
         let Some(age) = self.age().filter(|age| *age > self.max) else { return false };
         if !self.told.load(Ordering::Relaxed) && !self.told.swap(true, Ordering::Relaxed) {
             tracing::error!(
-                ?age, max = ?self.max,
+                store = %self.store(), ?age, max = ?self.max,
                 "the state is older than it may be; every request is refused until it is confirmed"
             );
         }

@@ -137,6 +137,7 @@ impl Writer {
             freshness.confirm(as_of);
         }
         let description = store.describe();
+        freshness.name_store(&description);
         let (queue, messages) = mpsc::channel();
         let writable = Arc::new(AtomicBool::new(true));
         let shared = Arc::new(Shared {
