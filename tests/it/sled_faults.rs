@@ -18,7 +18,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use milvus_rbac::model::{Change, PrivilegeGroup, Record, Revision};
 use milvus_rbac::store::{Commit, SledOptions, SledStore, Store, StoreError, SyncFile};
 
-use crate::store_contract::{commit, delete, put, role, state, user};
+use crate::store_contract::{commit, delete, open_raw, put, role, state, user};
 
 struct Place {
     home: tempfile::TempDir,
@@ -84,7 +84,7 @@ impl Place {
 
     /// sled without us.
     fn raw(&self) -> sled::Db {
-        sled::Config::new().path(self.path()).flush_every_ms(None).open().unwrap()
+        open_raw(&sled::Config::new().path(self.path()))
     }
 }
 
@@ -187,7 +187,7 @@ fn a_whole_conf_with_other_settings_is_refused_and_left_alone() {
     let place = Place::new();
     fs::create_dir(place.path()).unwrap();
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    drop(sled::Config::new().path(place.path()).segment_size(1 << 16).open().unwrap());
+    drop(open_raw(&sled::Config::new().path(place.path()).segment_size(1 << 16)));
     for name in ["conf", "db"] {
         fs::set_permissions(place.file(name), fs::Permissions::from_mode(0o600)).unwrap();
     }

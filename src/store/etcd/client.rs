@@ -78,7 +78,7 @@ impl Client {
                 Err(NoLink::Final(error)) => (error, true),
                 Err(NoLink::ForNow(error)) => (error, false),
                 Err(NoLink::InTime(error)) => (said.take().unwrap_or(error), false),
-                Ok(link) => match self.range_once(&link, request.clone(), patience).await {
+                Ok(link) => match self.range_once(&link, request.clone(), patience, until).await {
                     Ok(answer) => return Ok(answer),
                     Err(status) if status.code() == Code::OutOfRange => {
                         return Err(
@@ -104,7 +104,9 @@ impl Client {
         link: &Link,
         request: RangeRequest,
         patience: Duration,
+        until: Instant,
     ) -> Result<RangeResponse, Status> {
+        let patience = patience.min(until.saturating_duration_since(Instant::now()));
         let mut client = KvClient::new(link.channel.clone()).max_decoding_message_size(MAX_ANSWER);
         let call = client.range(link.request(request));
         match timeout(patience, call).await {
