@@ -17,6 +17,17 @@
 //! moment, may be lost. And that nothing has to be changed is said without asking what a Milvus may
 //! have written a moment ago, only what replicas have.
 //!
+//! # When an answer is lost
+//! The fence is bumped once more. Either that happens, and the lost transaction never will, because
+//! it compares what the fence was before; or the fence says who was first.
+//!
+//! # How a state is known to be young
+//! A majority is asked every third of the time that a state may be old, and names the newest
+//! revision. Once the watch has come there, nothing older than the question is missing. The revision
+//! moves with everybody's keys, so where only foreign ones have moved it a key of our own is written,
+//! and seen. etcd's own notifications of progress would do, were they not wrong before 3.4.25 and
+//! 3.5.8.
+//!
 //! # Threads
 //! Everything here runs on the writer's thread but for the connection and the two tasks of
 //! `follow.rs`; these have a thread of their own, so that a store needs nobody's runtime.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
@@ -306,4 +307,38 @@ fn a_credential_in_a_large_change_is_told_as_a_user() {
     let told = hear(&mut timeline, vec![put(super::super::layout::HEAD, head.encode_to_vec(), 7)]);
     let changes = told.unwrap().changes;
     assert!(matches!(&changes[..], [Change::Put(Record::User(name, _))] if name.as_str() == "u"));
+}
+
+/// Keys of every kind, ours first.
+fn any_key() -> impl Strategy<Value = String> {
+    use super::super::layout::{DONE, FENCE, FORMAT, HEAD, PULSE, TURN};
+    let known = [FORMAT, FENCE, PULSE, HEAD, DONE, TURN].map(str::to_owned);
+    let others = [piece_key(0), piece_key(1), role("a"), binding("u")];
+    let strange = "root-coord/(credential|privilege-group)/[a-z/]{0,12}".prop_map(|key| key);
+    prop_oneof![
+        prop::sample::select([&known[..], &others].concat()),
+        strange,
+        "milvus-rbac/[a-z/0-9]{0,20}".prop_map(|key| key),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_under_any_key_make_it_fail_or_go_back(
+        events in prop::collection::vec(
+            (any_key(), prop::collection::vec(any::<u8>(), 0..40), any::<bool>()),
+            0..20,
+        ),
+    ) {
+        let mut timeline = staged(5);
+        for (key, value, is_put) in events {
+            let revision = timeline.revision + 1;
+            let event = if is_put { put(&key, value, revision) } else { delete(&key, revision) };
+            match hear(&mut timeline, vec![event]) {
+                Ok(_) => prop_assert_eq!(timeline.revision, revision),
+                // It is of no more use.
+                Err(_) => break,
+            }
+        }
+    }
 }
