@@ -150,6 +150,25 @@ pub enum StoreError {
         /// The key that it would have had.
         key: String,
     },
+    /// The cluster takes no change like this one.
+    #[error("{store} does not take the change: {detail}")]
+    NotTaken {
+        /// The store, without secrets.
+        store: String,
+        /// What the cluster said.
+        detail: String,
+    },
+    /// A large change is made, and not every record of it is written yet.
+    #[error(
+        "a large change in {store} is made, and {left} of its records are not written yet; a replica \
+         that runs, or the next that starts, goes on with it"
+    )]
+    Unfinished {
+        /// The store, without secrets.
+        store: String,
+        /// How many.
+        left: usize,
+    },
     /// A large change was begun again too often, because others kept changing the state.
     #[error("the change was begun {times} times, and others changed the state each time")]
     Outrun {
@@ -172,6 +191,7 @@ impl StoreError {
             self,
             Self::Unstorable { .. }
                 | Self::TooLarge { .. }
+                | Self::NotTaken { .. }
                 | Self::Outrun { .. }
                 | Self::RevisionsExhausted
         )

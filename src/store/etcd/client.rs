@@ -148,7 +148,13 @@ impl Client {
             }
             // The token may have expired, which a new connection mends.
             if !again || logged_in_again {
-                return Err(Unanswered::Never(error));
+                return Err(Unanswered::Never(match (status.code(), error) {
+                    // Its own limits are lower than those that we keep to.
+                    (Code::InvalidArgument, StoreError::Cluster { store, detail, .. }) => {
+                        StoreError::NotTaken { store, detail }
+                    }
+                    (_, error) => error,
+                }));
             }
             logged_in_again = true;
         }

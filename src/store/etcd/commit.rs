@@ -51,12 +51,13 @@ impl EtcdStore {
             return Commit::Refused(StoreError::NotOpen);
         };
         let commit = self.attempt(&mut following, base, writes);
-        if matches!(commit, Commit::Conflict) {
-            self.back_off(&mut following);
-        } else {
-            self.forget_upload(&mut following);
+        match &commit {
+            Some(Commit::Conflict) => self.back_off(&mut following),
+            Some(_) => self.forget_upload(&mut following),
+            None => {}
         }
         self.following = Some(following);
+        let commit = commit.unwrap_or(Commit::Conflict);
         match &commit {
             Commit::Committed(_) => self.lost_races = 0,
             Commit::Conflict => {}
@@ -66,28 +67,34 @@ impl EtcdStore {
         commit
     }
 
-    fn attempt(&mut self, following: &mut Following, base: Revision, writes: Writes) -> Commit {
+    /// `None` if others were let go first, which is no lost race.
+    fn attempt(
+        &mut self,
+        following: &mut Following,
+        base: Revision,
+        writes: Writes,
+    ) -> Option<Commit> {
         if !following.is_at(base) {
-            return Commit::Conflict;
+            return Some(Commit::Conflict);
         }
         if !following.is_in_contact() {
             // Nobody is to wait for what is known already.
-            return Commit::Refused(self.client.unreachable("it does not answer"));
+            return Some(Commit::Refused(self.client.unreachable("it does not answer")));
         }
         if let Some(pending) = &following.timeline.pending {
             // It comes first, whoever made it, and is seen to its end also if we close now.
             self.journals.insert(pending.id.clone());
-            self.finish(following);
-            return Commit::Conflict;
+            self.finish_for_a_while(following);
+            return None;
         }
         if !self.give_way(following, base) {
-            return Commit::Conflict;
+            return None;
         }
-        match transaction::fit(&writes.0) {
+        Some(match transaction::fit(&writes.0) {
             Err(error) => Commit::Refused(error),
             Ok(true) => self.write_small(following, &writes),
             Ok(false) => self.write_large(following, writes.0),
-        }
+        })
     }
 
     fn write_small(&mut self, following: &mut Following, writes: &Writes) -> Commit {
@@ -99,6 +106,8 @@ impl EtcdStore {
 
     /// Sends a transaction that compares and bumps the fence, and finds out how it ended.
     fn send(&self, following: &mut Following, request: TxnRequest, stamp: &[u8]) -> Commit {
+        // What it compares. By the time of the answer more may have been heard, also of itself.
+        let sent = following.timeline.fence;
         match self.transact(following, request) {
             Ok(Answer::Done(revision)) => self.committed(following, revision),
             Ok(Answer::Overtaken { fence, .. }) => {
@@ -111,14 +120,20 @@ impl EtcdStore {
                 Commit::Conflict
             }
             Err(Unanswered::Never(error)) => Commit::Refused(error),
-            Err(Unanswered::Doubtful(error)) => self.find_out(following, stamp, error),
-            Err(Unanswered::NoRoom(error)) => self.look_up(following, stamp, error),
+            Err(Unanswered::Doubtful(error)) => self.find_out(following, sent, stamp, error),
+            Err(Unanswered::NoRoom(error)) => self.look_up(following, sent, stamp, error),
         }
     }
 
     /// Looks whether a transaction happened that the cluster has answered: it is over either way.
-    fn look_up(&self, following: &mut Following, stamp: &[u8], refusal: StoreError) -> Commit {
-        let Ok(answer) = self.look() else { return Commit::Unknown(refusal) };
+    fn look_up(
+        &self,
+        following: &mut Following,
+        sent: i64,
+        stamp: &[u8],
+        refusal: StoreError,
+    ) -> Commit {
+        let Ok(answer) = self.look(Some(following)) else { return Commit::Unknown(refusal) };
         let (fence, found) = match answer.kvs.into_iter().next() {
             Some(pair) => (pair.mod_revision, pair.value),
             None => (0, Vec::new()),
@@ -126,7 +141,7 @@ impl EtcdStore {
         if found == stamp {
             return self.committed(following, fence);
         }
-        if fence == following.timeline.fence {
+        if fence == sent {
             return Commit::Refused(refusal);
         }
         self.judge_by_events(following, fence, stamp).unwrap_or(Commit::Unknown(refusal))
@@ -157,12 +172,17 @@ impl EtcdStore {
         Commit::Committed(Revision(u64::try_from(revision).unwrap_or(0)))
     }
 
-    /// Finds out whether a transaction happened whose answer was lost.
-    fn find_out(&self, following: &mut Following, stamp: &[u8], lost: StoreError) -> Commit {
-        let fence = following.timeline.fence;
+    /// Finds out whether a transaction happened whose answer was lost, by the fence that it compared.
+    fn find_out(
+        &self,
+        following: &mut Following,
+        sent: i64,
+        stamp: &[u8],
+        lost: StoreError,
+    ) -> Commit {
         let until = Instant::now() + self.options.request_timeout;
         while Instant::now() < until && following.is_in_contact() {
-            let bump = transaction::bump(&self.layout, fence, &[stamp, b"?"].concat());
+            let bump = transaction::bump(&self.layout, sent, &[stamp, b"?"].concat());
             match self.transact(following, bump) {
                 // Nothing can happen any more that compares the fence of before.
                 Ok(Answer::Done(revision)) => {
@@ -197,6 +217,9 @@ impl EtcdStore {
         if !following.has_told_all() {
             return Commit::Conflict;
         }
+        // A put that was sent twice may have happened late.
+        let known = following.timeline.staged.get(&head.id).map(|staged| staged.first);
+        let first = known.unwrap_or(first).max(first);
         let stamp = self.stamp();
         let change = Change::new(&self.layout, &following.timeline, &stamp);
         let request = change.without_journal().head(&head, first).build();
@@ -256,7 +279,7 @@ impl EtcdStore {
     }
 
     /// Takes pieces away that no change will be made of.
-    fn forget_upload(&mut self, following: &mut Following) {
+    pub(super) fn forget_upload(&mut self, following: &mut Following) {
         if let Some(Uploaded { id, pieces, .. }) = self.uploaded.take() {
             let request = transaction::without_pieces(&self.layout, &id);
             if let Err(error) = self.transact(following, request) {

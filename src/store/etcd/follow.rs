@@ -149,7 +149,8 @@ impl Eye {
         let mut failed = false;
         let mut pause = PAUSE;
         loop {
-            match self.watch_once(&mut failed).await {
+            let mut opened = false;
+            match self.watch_once(&mut failed, &mut opened).await {
                 End::Lost(reason) => return self.tell(Heard::Lost(reason)),
                 End::Failed(reason) if failed => tracing::debug!(reason, "the watch failed again"),
                 End::Failed(reason) => {
@@ -157,13 +158,13 @@ impl Eye {
                     tracing::warn!(reason, "the watch of etcd broke off; it is taken up again");
                 }
             }
-            pause = if failed { (pause * 2).min(MOST_PAUSE) } else { PAUSE };
+            pause = if opened { PAUSE } else { (pause * 2).min(MOST_PAUSE) };
             sleep(pause).await;
         }
     }
 
     /// Follows until it breaks off.
-    async fn watch_once(&self, failed: &mut bool) -> End {
+    async fn watch_once(&self, failed: &mut bool, opened: &mut bool) -> End {
         let range = self.start.layout.watched();
         let create = WatchCreateRequest {
             key: range.start,
@@ -193,6 +194,7 @@ impl Eye {
                 leaves = matches!(end, End::Failed(_)) && answer.cancel_reason.is_empty();
                 break end;
             }
+            *opened |= answer.created;
             if *failed && answer.created {
                 *failed = false;
                 tracing::info!("the watch of etcd goes on where it broke off");
@@ -237,7 +239,7 @@ impl Eye {
     async fn probe(self: Arc<Self>) {
         let _last = LastWord(Arc::clone(&self));
         let interval = self.start.max_staleness / 3;
-        let mut seen_at = self.start.clock.uptime();
+        let mut behind = 0;
         loop {
             let at = self.start.clock.uptime();
             let seen = *self.seen.borrow();
@@ -263,8 +265,10 @@ impl Eye {
                     let revision = header.revision;
                     self.tell(Heard::Probe(Probe { at, revision, fence }));
                     if self.see(revision, interval).await {
-                        seen_at = at;
-                    } else if at.since(seen_at) > interval {
+                        behind = 0;
+                    } else if behind == 0 {
+                        behind += 1;
+                    } else {
                         let reason = format!("the watch does not come to revision {revision}");
                         return self.tell(Heard::Lost(reason));
                     }

@@ -40,6 +40,7 @@ mod following;
 mod guards;
 mod journal;
 mod layout;
+mod lifecycle;
 mod link;
 mod options;
 mod pending;
@@ -57,11 +58,11 @@ use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use self::client::{Client, Unanswered};
+use self::client::Client;
 use self::commit::Uploaded;
 use self::following::Following;
 use self::layout::{FENCE, Layout};
@@ -71,9 +72,6 @@ use crate::proto::etcdserverpb::{RangeRequest, RangeResponse};
 
 /// How long something is waited for between two times of hearing what there is to be heard.
 const HEARING: Duration = Duration::from_millis(50);
-
-/// How often in a row a large change is tried in vain before closing leaves it to others.
-const MOST_STALLED: u32 = 5;
 
 /// How often everything is read again because it was compacted while it was being read.
 const READINGS: u32 = 3;
@@ -142,38 +140,24 @@ impl EtcdStore {
             lost_races: 0,
         };
         store.start()?;
-        store.look()?;
+        store.look(None)?;
         Ok(store)
     }
 
-    /// Starts our own runtime, unless it runs already.
-    fn start(&mut self) -> Result<(), StoreError> {
-        if self.runtime.is_none() {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .thread_name("etcd")
-                .enable_all()
-                .build()
-                .map_err(|source| StoreError::Io {
-                    action: "start the thread of",
-                    path: self.name.clone().into(),
-                    source,
-                })?;
-            self.runtime = Some(runtime);
-        }
-        Ok(())
-    }
-
     /// Asks a majority for the fence, to see that it answers.
-    fn look(&self) -> Result<RangeResponse, StoreError> {
+    fn look(&self, following: Option<&mut Following>) -> Result<RangeResponse, StoreError> {
         let request =
             RangeRequest { key: self.layout.key(FENCE), limit: 1, ..RangeRequest::default() };
         let (client, within) = (self.client.clone(), self.options.request_timeout);
-        self.wait(async move {
+        let looking = async move {
             let patience = client.try_timeout();
             client.range(request, patience, within).await
-        })
-        .unwrap_or(Err(StoreError::NotOpen))
+        };
+        let answer = match following {
+            Some(following) => self.wait_and_hear(following, looking),
+            None => self.wait(looking),
+        };
+        answer.unwrap_or(Err(StoreError::NotOpen))
     }
 
     /// Waits for something that runs on our own runtime. Other than blocking on the runtime, this
@@ -227,57 +211,6 @@ impl EtcdStore {
     fn random(&self) -> u64 {
         RandomState::new().hash_one(self.sequence)
     }
-
-    /// Bumps the fence, to see whether changes go through again.
-    fn try_to_write(&mut self) -> Result<(), StoreError> {
-        let stamp = self.stamp();
-        let Some(mut following) = self.following.take() else { return Ok(()) };
-        let request = transaction::bump(&self.layout, following.timeline.fence, &stamp);
-        let answer = self.transact(&mut following, request);
-        self.following = Some(following);
-        match answer {
-            // Also when somebody else was first: the cluster has looked at it.
-            Ok(_) => Ok(()),
-            Err(
-                Unanswered::Never(error) | Unanswered::Doubtful(error) | Unanswered::NoRoom(error),
-            ) => Err(error),
-        }
-    }
-
-    fn let_go(&mut self) {
-        self.following = None;
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-
-    /// Carries a large change of our own to its end. What cannot be done others will do.
-    fn finish_our_own(&mut self) {
-        let mut told = Instant::now();
-        let mut stalled = 0;
-        while let Some(mut following) = self.following.take() {
-            following.drain();
-            let before = self.left_of_ours(&following);
-            let (Some(left), true) = (before, stalled < MOST_STALLED) else { break };
-            if told.elapsed() > Duration::from_secs(1) {
-                told = Instant::now();
-                tracing::info!(left, "a large change is being finished");
-            }
-            self.tidy(&mut following);
-            stalled = if self.left_of_ours(&following) == before { stalled + 1 } else { 0 };
-            self.following = Some(following);
-        }
-        if stalled > 0 {
-            tracing::warn!("a large change could not be finished; other replicas will");
-        }
-    }
-
-    /// How many writes of a change of our own are left to be made, if there is one.
-    fn left_of_ours(&self, following: &Following) -> Option<usize> {
-        let pending = following.timeline.pending.as_ref();
-        let ours = pending.filter(|pending| self.journals.contains(&pending.id));
-        ours.map(|pending| pending.left.len())
-    }
 }
 
 /// A name that no other process has.
@@ -321,16 +254,24 @@ impl Store for EtcdStore {
     }
 
     fn confirm(&mut self, base: Revision) -> Commit {
-        let looked = if self.has_failed { Err(StoreError::NotOpen) } else { self.look() };
+        if self.has_failed {
+            return Commit::Refused(StoreError::NotOpen);
+        }
+        let Some(mut following) = self.following.take() else {
+            return Commit::Refused(StoreError::NotOpen);
+        };
+        let looked = if following.is_in_contact() {
+            self.look(Some(&mut following))
+        } else {
+            Err(self.client.unreachable("it does not answer"))
+        };
+        let following = self.following.insert(following);
         let fence = match looked {
             Ok(answer) => answer.kvs.first().map_or(0, |pair| pair.mod_revision),
             Err(error) => {
                 self.has_failed = true;
                 return Commit::Refused(error);
             }
-        };
-        let Some(following) = &mut self.following else {
-            return Commit::Refused(StoreError::NotOpen);
         };
         if fence > following.timeline.revision
             && !following.wait_for(fence, self.options.request_timeout)
@@ -353,7 +294,12 @@ impl Store for EtcdStore {
             return Err(self.client.news_lost(0, "nothing has been read yet".to_owned()));
         };
         following.drain();
-        let has_more = self.tidy(&mut following);
+        // What others have changed is not to wait for what we have to do.
+        let has_more = if following.has_told_all() {
+            self.tidy(&mut following)
+        } else {
+            following.timeline.pending.is_some()
+        };
         let news = following.news();
         let revision = following.timeline.revision;
         self.following = Some(following);
@@ -376,20 +322,25 @@ impl Store for EtcdStore {
         self.start()?;
         let client = self.client.clone();
         self.wait(async move { client.reset().await }).ok_or(StoreError::NotOpen)?;
-        self.look()?;
-        if self.has_failed {
-            self.try_to_write()?;
+        match self.following.take() {
+            None => drop(self.look(None)?),
+            Some(mut following) => {
+                let tried = self.try_again(&mut following);
+                self.following = Some(following);
+                tried?;
+            }
         }
         self.has_failed = false;
-        if let Some(following) = &self.following {
-            following.found_contact();
-        }
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
-        self.finish_our_own();
+        if let Some(mut following) = self.following.take() {
+            self.forget_upload(&mut following);
+            self.following = Some(following);
+        }
+        let finished = self.finish_our_own();
         self.let_go();
-        Ok(())
+        finished
     }
 }

@@ -6,10 +6,13 @@ use std::fmt;
 
 use super::journal::{self, Step};
 use crate::clock::Uptime;
+use crate::proto::mvccpb::KeyValue;
 
 /// The pieces of a journal that has no head so far.
 pub(super) struct Staged {
     pub(super) pieces: BTreeMap<u32, Vec<u8>>,
+    /// The revision at which the first of them was put.
+    pub(super) first: i64,
     /// When the last of them was seen.
     pub(super) since: Uptime,
 }
@@ -20,13 +23,16 @@ impl Staged {
         staged: &mut BTreeMap<String, Self>,
         id: &str,
         number: u32,
-        piece: Vec<u8>,
+        pair: KeyValue,
         now: Uptime,
     ) {
-        let new = || Self { pieces: BTreeMap::new(), since: now };
+        let new = || Self { pieces: BTreeMap::new(), first: 0, since: now };
         let staged = staged.entry(id.to_owned()).or_insert_with(new);
         staged.since = now;
-        staged.pieces.insert(number, piece);
+        if number == 0 {
+            staged.first = pair.mod_revision;
+        }
+        staged.pieces.insert(number, pair.value);
     }
 
     /// How many pieces there are.
@@ -71,11 +77,13 @@ impl Pending {
         }
     }
 
-    /// Everything up to this write has been made, also what needed no change.
-    pub(super) fn done(&mut self, step: &Step) {
-        let mut left = self.left.split_off(step);
-        left.remove(step);
-        self.left = left;
+    /// Everything up to this write has been made, also what needed no change. Returns what was
+    /// still left of it.
+    pub(super) fn done(&mut self, step: &Step) -> BTreeMap<Step, Option<Vec<u8>>> {
+        let later = self.left.split_off(step);
+        let mut made = std::mem::replace(&mut self.left, later);
+        made.extend(self.left.remove_entry(step));
+        made
     }
 
     /// Whether a write to this key is still to be made.

@@ -36,6 +36,7 @@ impl EtcdStore {
             let wait = if is_ours { Duration::ZERO } else { GRACE + self.patience };
             return now.since(pending.since) >= wait && self.finish(following);
         }
+        self.journals.clear();
         let wait = ORPHANED + self.patience;
         let mut orphans = following.timeline.staged.iter();
         if let Some((id, _)) = orphans.find(|(_, staged)| now.since(staged.since) > wait) {
@@ -44,6 +45,18 @@ impl EtcdStore {
             return self.try_once(following, request) == Tried::Done;
         }
         false
+    }
+
+    /// Makes writes of a large change until its end or for as long as nobody need hear of anything
+    /// else.
+    pub(super) fn finish_for_a_while(&mut self, following: &mut Following) {
+        let until = Instant::now() + self.options.max_staleness / 3;
+        while following.timeline.pending.is_some() && !following.is_lost() && Instant::now() < until
+        {
+            if !self.finish(following) {
+                following.wait_once(HEAR);
+            }
+        }
     }
 
     /// Makes writes of a large change until its end or for as long as a call may take. True if

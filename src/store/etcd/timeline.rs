@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::guards::Guards;
-use super::journal::{self, Wanted};
+use super::journal::{self, Step, Wanted};
 use super::layout::{Layout, Place};
 use super::pending::{Pending, Staged};
 use crate::clock::Uptime;
@@ -106,7 +106,7 @@ impl Timeline {
             Place::Head => self.head = Some(pair),
             Place::Done => (self.done, self.progress) = (pair.mod_revision, pair.value),
             Place::Piece(id, number) => {
-                Staged::take(&mut self.staged, id, number, pair.value.clone(), now);
+                Staged::take(&mut self.staged, id, number, pair.clone(), now);
             }
             Place::Unknown(key) => ignored.push(String::from_utf8_lossy(key).into_owned()),
             // A turn of long ago is over.
@@ -198,7 +198,12 @@ impl Timeline {
             Place::Fence => self.put_fence(pair.mod_revision, pair.value),
             Place::Done => {
                 self.done = pair.mod_revision;
-                self.move_on(&pair.value);
+                // What was to be put and is not there has been deleted by somebody since.
+                for ((_, key), value) in self.move_on(&pair.value) {
+                    if value.is_some() && self.guards.get(&key) == 0 {
+                        tell_delete(&key, told);
+                    }
+                }
             }
             Place::Head => {
                 for (key, value) in self.begin_pending(&pair, now)? {
@@ -209,7 +214,7 @@ impl Timeline {
                 }
             }
             Place::Piece(id, number) => {
-                Staged::take(&mut self.staged, id, number, pair.value.clone(), now);
+                Staged::take(&mut self.staged, id, number, pair.clone(), now);
             }
             Place::Milvus(key) => {
                 self.guards.put(key, pair.mod_revision);
@@ -259,13 +264,11 @@ impl Timeline {
         Ok(())
     }
 
-    /// Some of the writes of a large change have been made.
-    fn move_on(&mut self, progress: &[u8]) {
-        if let Some(pending) = &mut self.pending
-            && let Some(step) = journal::read_done(&pending.id, progress)
-        {
-            pending.done(&step);
-        }
+    /// Some of the writes of a large change have been made. Returns those that were not known of.
+    fn move_on(&mut self, progress: &[u8]) -> BTreeMap<Step, Option<Vec<u8>>> {
+        let Some(pending) = &mut self.pending else { return BTreeMap::new() };
+        let step = journal::read_done(&pending.id, progress);
+        step.map(|step| pending.done(&step)).unwrap_or_default()
     }
 
     /// For how long somebody else is to be let go first.

@@ -225,6 +225,15 @@ fn a_large_change_is_told_whole_with_its_head_and_then_done_bit_by_bit() {
 }
 
 #[test]
+fn what_was_put_and_deleted_again_before_a_reading_is_gone_once_that_is_known() {
+    let (shown, mut timeline) = reading(&[], None);
+    assert_eq!(shown, ["u3", "u4"].map(binding));
+    let progress = journal::write_done("id", &journal::step(binding("u3").as_bytes(), true));
+    let told = hear(&mut timeline, vec![put(super::super::layout::DONE, progress, 21)]).unwrap();
+    assert_eq!(told.changes, [Change::Delete(bound("u3"))]);
+}
+
+#[test]
 fn a_journal_that_is_taken_away_too_early_ends_the_timeline() {
     let mut timeline = staged(5);
     hear(&mut timeline, vec![head_event(10)]).unwrap();
@@ -252,6 +261,11 @@ fn shown(records: &[(&str, i64)]) -> Vec<String> {
 
 /// The same with how far it has come, and how many writes are left.
 fn read(records: &[(&str, i64)], done: Option<journal::Step>) -> (Vec<String>, usize) {
+    let (shown, timeline) = reading(records, done);
+    (shown, timeline.pending.unwrap().left.len())
+}
+
+fn reading(records: &[(&str, i64)], done: Option<journal::Step>) -> (Vec<String>, Timeline) {
     let mut timeline = timeline(20);
     let (pieces, head) = large();
     let mut unknown = Vec::new();
@@ -272,7 +286,7 @@ fn read(records: &[(&str, i64)], done: Option<journal::Step>) -> (Vec<String>, u
     }
     timeline.end_records(&mut visit);
     shown.sort();
-    (shown, timeline.pending.unwrap().left.len())
+    (shown, timeline)
 }
 
 #[test]
