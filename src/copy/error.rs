@@ -34,7 +34,10 @@ pub enum CopyError {
         records: usize,
     },
     /// The target changed between reading and writing.
-    #[error("somebody else has changed the target meanwhile; nothing was written; try again")]
+    #[error(
+        "the target has changed meanwhile, or a large change in it was still being written; nothing \
+         was written; try again"
+    )]
     Conflict,
     /// The target refused.
     #[error("the target has refused the copy: {0}; nothing was written")]

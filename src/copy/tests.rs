@@ -409,7 +409,11 @@ impl Store for Faulty {
 fn each_end_that_is_not_a_verified_copy_has_its_own_text() {
     let source = [("users/ann", "x"), ("users/bob", "x"), ("roles/r", "")];
     for (fault, text) in [
-        (Fault::Conflict, "somebody else has changed the target meanwhile; nothing was written"),
+        (
+            Fault::Conflict,
+            "the target has changed meanwhile, or a large change in it was still being written; \
+             nothing was written",
+        ),
         (Fault::Refused, "the target has refused the copy: the store is not open; nothing was"),
         (Fault::Unknown, "it is not known whether the copy was written: the store is not open"),
         (Fault::Loses, "the target does not hold what was written: 1 records differ; it must not"),

@@ -196,3 +196,64 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+    use super::*;
+
+    /// A server that speaks TLS 1.2 and nothing newer: its address, and the file with the authority
+    /// of its certificate.
+    async fn old_server() -> (String, tempfile::TempDir, EtcdTls) {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let ca = home.path().join("ca.pem");
+        std::fs::write(&ca, cert.pem()).unwrap();
+        let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&TLS12])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key.into())
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let _ = acceptor.accept(tcp).await;
+            }
+        });
+        (address, home, EtcdTls { ca, identity: None, only_tls13: false })
+    }
+
+    #[tokio::test]
+    async fn tls_1_2_is_spoken_unless_it_is_refused() {
+        let (address, _home, tls) = old_server().await;
+        let trusted = client_config(&tls).unwrap();
+        open(&address, Some(trusted)).await.unwrap();
+        let newer = client_config(&EtcdTls { only_tls13: true, ..tls }).unwrap();
+        let error = open(&address, Some(newer)).await.map(drop).unwrap_err();
+        assert!(error.to_string().contains("ProtocolVersion"), "{error}");
+    }
+
+    #[test]
+    fn files_that_are_no_certificates_are_named() {
+        let home = tempfile::tempdir().unwrap();
+        let ca = home.path().join("ca.pem");
+        for (content, text) in [(None, "ca.pem"), (Some("nothing"), "no certificate")] {
+            if let Some(content) = content {
+                std::fs::write(&ca, content).unwrap();
+            }
+            let tls = EtcdTls { ca: ca.clone(), ..EtcdTls::default() };
+            let error = client_config(&tls).map(drop).unwrap_err().to_string();
+            assert!(error.contains(text) && error.contains("ca.pem"), "{error}");
+        }
+    }
+}
