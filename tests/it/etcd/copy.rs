@@ -351,7 +351,9 @@ async fn a_copy_that_is_killed_leaves_all_of_it_or_nothing() {
                     let mut again = command(&sled(&from), &to);
                     again.arg("--merge");
                     if !is_finished {
-                        refused(again, 1, "has changed the target meanwhile; nothing was written");
+                        let text =
+                            "a large change in it was still being written; nothing was written";
+                        refused(again, 1, text);
                     }
                     let (line, _) = copied(&sled(&from), &to, &["--merge"]);
                     assert!(line.contains(" written=0 deleted=0 "), "{line}");

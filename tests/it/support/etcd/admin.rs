@@ -56,6 +56,14 @@ impl Cluster {
         found
     }
 
+    /// How often a key has been written since it was made; 0 if it is not there.
+    pub(crate) fn version(&self, key: impl AsRef<[u8]>) -> i64 {
+        let answer = self.transaction(&format!("get -- {}", quoted(key)));
+        answer["responses"][0]["Response"]["ResponseRange"]["kvs"][0]["version"]
+            .as_i64()
+            .unwrap_or(0)
+    }
+
     /// The newest revision.
     pub(crate) fn revision(&self) -> i64 {
         let answer = self.transaction("get --limit=1 -- \"\\x00\"");
