@@ -166,9 +166,7 @@ impl EtcdStore {
     /// Waits until the state after a commit of ours is known. It is committed also if that takes
     /// too long; then everything is read afresh.
     fn committed(&self, following: &mut Following, revision: i64) -> Commit {
-        if !following.wait_for(revision, self.options.request_timeout) {
-            following.lose("the watch does not bring what has been written");
-        }
+        following.must_come_to(revision, self.options.request_timeout);
         Commit::Committed(Revision(u64::try_from(revision).unwrap_or(0)))
     }
 

@@ -261,7 +261,7 @@ impl Eye {
                              restored from a backup"
                         )));
                     }
-                    let fence = answer.kvs.first().map_or(0, |pair| pair.mod_revision);
+                    let fence = transaction::fence_in(&answer);
                     let revision = header.revision;
                     self.tell(Heard::Probe(Probe { at, revision, fence }));
                     if self.see(revision, interval).await {

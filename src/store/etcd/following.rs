@@ -89,6 +89,14 @@ impl Following {
         self.lost.is_none()
     }
 
+    /// Waits until the timeline has come to a revision that is there. If it does not, what is known
+    /// is not to be relied on.
+    pub(super) fn must_come_to(&mut self, revision: i64, within: Duration) {
+        if !self.wait_for(revision, within) {
+            self.lose("the watch does not bring what has been written");
+        }
+    }
+
     /// Waits for anything to be heard. False if nothing is.
     pub(super) fn wait_once(&mut self, within: Duration) -> bool {
         match self.follower.inbox.recv_timeout(within) {

@@ -30,7 +30,7 @@ impl EtcdStore {
     /// that what is known is not older than that.
     pub(super) fn try_again(&mut self, following: &mut Following) -> Result<(), StoreError> {
         let answer = self.look(Some(following))?;
-        let mut newest = answer.kvs.first().map_or(0, |pair| pair.mod_revision);
+        let mut newest = transaction::fence_in(&answer);
         if self.has_failed && !following.is_lost() {
             let stamp = self.stamp();
             let request = transaction::bump(&self.layout, following.timeline.fence, &stamp);
@@ -46,9 +46,7 @@ impl EtcdStore {
                 ) => return Err(error),
             }
         }
-        if !following.wait_for(newest, self.options.request_timeout) {
-            following.lose("the watch does not bring what has been written");
-        }
+        following.must_come_to(newest, self.options.request_timeout);
         following.found_contact();
         Ok(())
     }

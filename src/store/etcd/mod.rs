@@ -260,6 +260,8 @@ impl Store for EtcdStore {
         let Some(mut following) = self.following.take() else {
             return Commit::Refused(StoreError::NotOpen);
         };
+        // Of before the look: while its answer is waited for, later ones may be heard.
+        let known = following.timeline.fence;
         let looked = if following.is_in_contact() {
             self.look(Some(&mut following))
         } else {
@@ -267,17 +269,14 @@ impl Store for EtcdStore {
         };
         let following = self.following.insert(following);
         let fence = match looked {
-            Ok(answer) => answer.kvs.first().map_or(0, |pair| pair.mod_revision),
+            Ok(answer) => transaction::fence_in(&answer),
             Err(error) => {
                 self.has_failed = true;
                 return Commit::Refused(error);
             }
         };
-        if fence > following.timeline.revision
-            && !following.wait_for(fence, self.options.request_timeout)
-        {
-            following.lose("the watch does not bring what has been written");
-        } else if fence < following.timeline.fence {
+        following.must_come_to(fence, self.options.request_timeout);
+        if fence < known {
             following.lose("the cluster has forgotten what has been written");
         }
         if following.is_at(base) { Commit::Committed(base) } else { Commit::Conflict }
@@ -293,7 +292,6 @@ impl Store for EtcdStore {
         let Some(mut following) = self.following.take() else {
             return Err(self.client.news_lost(0, "nothing has been read yet".to_owned()));
         };
-        following.drain();
         // What others have changed is not to wait for what we have to do.
         let has_more = if following.has_told_all() {
             self.tidy(&mut following)

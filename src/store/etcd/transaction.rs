@@ -18,7 +18,8 @@ use crate::proto::etcdserverpb::compare::{CompareResult, CompareTarget, TargetUn
 use crate::proto::etcdserverpb::request_op::Request;
 use crate::proto::etcdserverpb::response_op::Response;
 use crate::proto::etcdserverpb::{
-    Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
+    Compare, DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest,
+    TxnResponse,
 };
 use crate::proto::journal::Head;
 use crate::store::keys::{DecodedKey, decode_key, encode_key};
@@ -212,6 +213,11 @@ pub(super) fn read(answer: TxnResponse) -> Answer {
         Some(pair) => Answer::Overtaken { fence: pair.mod_revision, stamp: pair.value },
         None => Answer::Overtaken { fence: 0, stamp: Vec::new() },
     }
+}
+
+/// The revision of the fence in the answer to a look at it; 0 if it is not there.
+pub(super) fn fence_in(answer: &RangeResponse) -> i64 {
+    answer.kvs.first().map_or(0, |pair| pair.mod_revision)
 }
 
 /// As many writes from the front of these as fit into one transaction, at least one.
