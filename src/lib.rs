@@ -15,6 +15,7 @@ pub mod credential;
 
 pub mod copy;
 pub mod store;
+pub mod tls;
 pub mod writer;
 
 pub mod admin;
