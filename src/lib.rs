@@ -22,6 +22,7 @@ pub mod admin;
 pub mod authorizer;
 
 pub mod api;
+pub mod gateway;
 pub mod grpc;
 pub mod layer;
 pub mod proto;
