@@ -14,10 +14,12 @@ mod credential;
 mod deadline;
 mod error;
 mod exposure;
+mod follow_up;
 mod metadata;
 mod pool;
 mod service;
 mod trace;
+mod whole;
 
 pub use address::{AddressError, UpstreamAddress};
 pub use credential::Credential;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status;
 use tonic::body::Body;
@@ -18,12 +19,14 @@ use super::answer::{AnswerBody, Deadline, check};
 use super::connect::Connector;
 use super::deadline::timeout;
 use super::error::UpstreamError;
+use super::follow_up::Event;
 use super::metadata::outgoing;
 use super::pool::Pool;
 use super::trace::Trace;
 use super::{Credential, UpstreamAddress};
-use crate::log::LogPace;
+use crate::admin::Admin;
 use crate::layer::Admitted;
+use crate::log::LogPace;
 use crate::tls::ClientTls;
 
 /// How an upstream is reached.
@@ -62,7 +65,8 @@ pub struct Gateway(Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) options: UpstreamOptions,
-    pub(super) pool: Arc<Pool>,
+    pub(super) admin: Admin,
+    pool: Arc<Pool>,
     authorization: Option<HeaderValue>,
     pace: Arc<LogPace>,
     _end: DropGuard,
@@ -76,9 +80,10 @@ impl fmt::Debug for Gateway {
 
 impl Gateway {
     /// A gateway to this upstream. Connects in the background and keeps at it, so the upstream
-    /// need not be there yet. Needs a tokio runtime.
+    /// need not be there yet. Grants follow what is dropped and renamed by these operations. Needs a
+    /// tokio runtime.
     #[must_use]
-    pub fn start(options: UpstreamOptions) -> Self {
+    pub fn start(options: UpstreamOptions, admin: Admin) -> Self {
         let ending = CancellationToken::new();
         let connector = Connector {
             address: options.address.clone(),
@@ -90,9 +95,16 @@ impl Gateway {
         let end = ending.clone();
         tokio::spawn(async move { end.run_until_cancelled(kept.keep()).await });
         let authorization = options.credential.as_ref().map(Credential::header);
+        let pace = Arc::default();
         let inner =
-            Inner { options, pool, authorization, pace: Arc::default(), _end: ending.drop_guard() };
+            Inner { options, admin, pool, authorization, pace, _end: ending.drop_guard() };
         Self(Arc::new(inner))
+    }
+
+    /// Whether the upstream can be reached, and news of it; nothing before that has been tried.
+    #[must_use]
+    pub fn reachable(&self) -> watch::Receiver<Option<bool>> {
+        self.0.pool.reachable()
     }
 
     pub(super) fn inner(&self) -> &Inner {
@@ -120,12 +132,21 @@ impl Gateway {
         admitted: &Admitted,
         trace: Trace,
     ) -> Result<Response<Body>, Status> {
-        let (parts, body) = request.into_parts();
         let mut deadline: Deadline =
-            timeout(&parts.headers).map(|time| Box::pin(tokio::time::sleep(time)));
-        let headers =
-            outgoing(&parts.headers, &admitted.database, self.0.authorization.as_ref())?;
-        let sent = self.send(admitted.requirement.path, headers, body);
+            timeout(request.headers()).map(|time| Box::pin(tokio::time::sleep(time)));
+        let own = self.0.authorization.as_ref();
+        let headers = outgoing(request.headers(), &admitted.database, own)?;
+        if Event::is_caused_by(admitted.requirement.method) {
+            let answer = self.pass_with_grants(request, headers, admitted, trace);
+            return match deadline {
+                None => answer.await,
+                Some(deadline) => tokio::select! {
+                    answer = answer => answer,
+                    () = deadline => Err(UpstreamError::Late.status()),
+                },
+            };
+        }
+        let sent = self.send(admitted.requirement.path, headers, request.into_body());
         let answered = match &mut deadline {
             None => sent.await,
             Some(deadline) => tokio::select! {
