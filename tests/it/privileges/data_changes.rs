@@ -66,6 +66,11 @@ async fn grants_follow_a_rename_and_end_with_the_collection_in_one_change_for_al
     assert_eq!(line["fields"]["outcome"], "done");
     assert_eq!(line["fields"]["caller"], format!("{:?}", ANN.0));
 
+    // Without a new database the old one is meant, whatever that is.
+    admin.collection_renamed(&caller, "db2", "followed_new", "", "followed_x").await.unwrap();
+    assert_eq!(grants_of(&root, "s").await, ["Collection db2.followed_x Search"]);
+    admin.collection_renamed(&caller, "db2", "followed_x", "db2", "followed_new").await.unwrap();
+
     admin.collection_dropped(&caller, "db2", "followed_new").await.unwrap();
     assert_eq!(grants_of(&root, "r").await, ["Collection default.* Insert"]);
     assert!(grants_of(&root, "s").await.is_empty());
