@@ -94,7 +94,7 @@ fn judge(snapshot: &Snapshot, rules: Rules, request: &Request<'_>) -> Result<Gro
         return Ok(Ground::OwnRole);
     }
     let crossing = request.claims.other_database.is_some_and(|other| other != request.database);
-    let cluster = level == Level::Cluster || crossing;
+    let cluster = level == Level::Cluster || crossing || is_by_id(request);
     let needed = Needed { snapshot, rules, caller, requirement, database: request.database };
     let ground = needed.check(privilege, cluster, objects(request))?;
     needed.check_claims(&request.claims, cluster, objects(request))?;
@@ -185,6 +185,14 @@ fn objects<'a>(request: &Request<'a>) -> Objects<'a> {
         ObjectSource::Nested(_) => Objects::One(first.unwrap_or("*")),
         ObjectSource::Repeated(_) => Objects::Each(request.objects),
     }
+}
+
+/// Whether the object is named by an id, which is of no database.
+fn is_by_id(request: &Request<'_>) -> bool {
+    let has_id = |condition: &Condition| matches!(condition, Condition::Id(_));
+    !request.objects.is_empty()
+        && is_unnamed(request.objects)
+        && request.requirement.conditions.iter().any(has_id)
 }
 
 fn is_unnamed(objects: &[String]) -> bool {
