@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -46,12 +46,10 @@ fn load(
     let ask = |fresh: bool| {
         let (config, stop) = (Arc::clone(config), Arc::clone(stop));
         tokio::spawn(async move {
-            let connections = Arc::new(AtomicU64::new(0));
             let root = grpc(address, &config).await.unwrap();
             let mut answered = 0;
             while !stop.load(Ordering::Relaxed) {
                 if fresh {
-                    connections.fetch_add(1, Ordering::Relaxed);
                     let answer = list(address, &config).await.unwrap();
                     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
                 } else {
