@@ -24,6 +24,7 @@ mod durability;
 mod etcd;
 mod exposure;
 mod fuzz_corpus;
+mod gateway;
 mod grants;
 mod hostile;
 mod inherited;
