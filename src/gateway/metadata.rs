@@ -55,7 +55,9 @@ pub(super) fn outgoing(
     database: &str,
     credential: Option<&HeaderValue>,
 ) -> Result<HeaderMap, Status> {
-    let database = HeaderValue::from_str(database).map_err(|_| {
+    let plain = database.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let value = HeaderValue::from_str(database).ok().filter(|_| plain);
+    let database = value.ok_or_else(|| {
         Status::invalid_argument(format!("invalid database name {database:?}: not plain ASCII"))
     })?;
     let mut outgoing = HeaderMap::with_capacity(PASSED.len() + 5);
