@@ -124,6 +124,12 @@ impl Call {
         self.note_end(outcome.map_or(End::Lost, End::Reset));
     }
 
+    /// The same once an answer has begun.
+    pub(crate) async fn until_given_up(&mut self, answer: &mut SendStream<Bytes>) {
+        let outcome = poll_fn(|context| answer.poll_reset(context)).await;
+        self.note_end(outcome.map_or(End::Lost, End::Reset));
+    }
+
     /// Begins an answer.
     pub(crate) fn begin(&mut self, status: u16, headers: HeaderMap) -> SendStream<Bytes> {
         let mut head = Response::builder().status(status).body(()).unwrap();

@@ -97,9 +97,14 @@ impl Open {
         within(flow::send(&mut self.sending, bytes.into())).await
     }
 
+    /// Ends the request.
+    pub(crate) fn end(&mut self) {
+        flow::end(&mut self.sending);
+    }
+
     /// Ends the request and reads the answer.
     pub(crate) async fn finish(mut self) -> Answered {
-        flow::end(&mut self.sending);
+        self.end();
         self.answer().await
     }
 

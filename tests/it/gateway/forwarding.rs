@@ -29,6 +29,7 @@ async fn call(
     call.send(framed(message)).await;
     if row.method == "Watch" {
         // It has no end.
+        call.end();
         drop(call.begun().await);
         return None;
     }

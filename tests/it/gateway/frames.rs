@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use h2::Reason;
 use tonic::Code;
 
 use super::call::header_map;
@@ -130,8 +129,7 @@ async fn a_caller_who_resets_or_leaves_in_the_middle_has_run_nothing() {
             }
             if large {
                 let seen = world.upstream.only().await;
-                assert_eq!((seen.acts, seen.end), (0, Some(End::Reset(Reason::CANCEL))));
-                world.upstream.clear();
+                assert_eq!(seen.bytes, whole.len() - 2);
             }
             nothing_has_run(&world).await;
         }

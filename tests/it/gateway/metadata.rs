@@ -8,6 +8,7 @@ use tonic::Code;
 
 use super::call::header_map;
 use super::client::{Answered, metadata};
+use super::flow;
 use super::message::{COLLECTION, DATABASE, text};
 use super::seen::{End, Seen};
 use super::world::{ANN, NOBODY, World};
@@ -256,8 +257,8 @@ async fn the_time_of_a_call_ends_an_answer_that_has_begun() {
         call.whole().await;
         let headers = header_map(&[("content-type", "application/grpc")]);
         let mut stream = call.begin(200, headers);
-        super::flow::send(&mut stream, framed(b"half").into()).await;
-        call.until_reset().await;
+        flow::send(&mut stream, framed(b"half").into()).await;
+        call.until_given_up(&mut stream).await;
     });
     let mut call = world.client.open("DescribeCollection", ROOT, &[("grpc-timeout", "200m")]).await;
     call.send(framed(&[])).await;
