@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use tonic::Code;
 
-use super::client::{Answered, Open};
+use super::call::header_map;
+use super::client::{Answered, Open, rest};
+use super::flow;
 use super::hostile::world;
 use super::message::{COLLECTION, DATA, DATABASE, prefix, text};
 use super::seen::{End, Seen};
@@ -151,26 +153,22 @@ async fn a_right_that_is_revoked_while_the_message_comes_is_gone_at_its_end() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_although_the_upstream_has_answered_before_the_end() {
+async fn a_refusal_is_told_although_the_upstream_has_begun_to_answer() {
     let world = world().await;
     world.upstream.on("Insert", |mut call| async move {
         call.piece().await;
-        let mut answer = super::call::Answer::message(&[]);
-        answer.trailers = Some(super::call::header_map(&[("grpc-status", "0")]));
-        call.answer(answer).await;
+        let headers = header_map(&[("content-type", "application/grpc")]);
+        let mut answer = call.begin(200, headers);
+        flow::send(&mut answer, framed(b"done").into()).await;
+        call.whole().await;
     });
-    let message = [named("mine"), data(64 << 10), named("theirs")].concat();
-    let whole = framed(&message);
+    let whole = framed(&[named("mine"), data(64 << 10), named("theirs")].concat());
     let mut call = world.client.open("Insert", ANN, &[]).await;
     call.send(whole[..whole.len() - 5].to_vec()).await;
-    world.upstream.until("it has begun", |calls| !calls.is_empty()).await;
-    call.send(whole[whole.len() - 5..].to_vec()).await;
-    let answer = call.finish().await;
-    assert!(
-        [Code::PermissionDenied, Code::Ok].contains(&answer.code),
-        "{:?} {}",
-        answer.code,
-        answer.text
-    );
-    assert!(world.upstream.calls().iter().all(|call| call.acts == 0));
+    let (head, body, mut sending) = call.begun().await;
+    flow::send(&mut sending, whole[whole.len() - 5..].to_vec().into()).await;
+    flow::end(&mut sending);
+    let answer = rest(head, body).await;
+    assert_eq!(answer.code, Code::PermissionDenied, "{}", answer.text);
+    begun_and_reset(&world).await;
 }

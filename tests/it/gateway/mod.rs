@@ -4,14 +4,17 @@
 mod call;
 mod client;
 mod flow;
+mod follow;
 mod forwarding;
 mod frames;
 mod hostile;
 mod large;
+mod lists;
 mod message;
 mod metadata;
 mod paths;
 mod random;
 mod seen;
+mod streams;
 mod upstream;
 mod world;

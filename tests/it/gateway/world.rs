@@ -1,7 +1,9 @@
 //! A gateway with an upstream behind it, a client in front and users.
 
-use milvus_rbac::config::{Compat, FixedEnvironment, Flags, Settings, UpstreamSettings, load};
 use std::net::SocketAddr;
+
+use milvus_rbac::config::{Compat, FixedEnvironment, Flags, Settings, UpstreamSettings, load};
+use milvus_rbac::deployment::Deployment;
 
 use super::client::Client;
 use super::upstream::Upstream;
@@ -50,6 +52,18 @@ impl World {
         change(&mut settings);
         let asked = 1 + usize::from(settings.upstream.as_ref().unwrap().token.is_some());
         let server = TestServer::with(settings).await;
+        Self::around(upstream, server, asked).await
+    }
+
+    /// The same on a store of the test's own.
+    pub(crate) async fn on(open: impl FnOnce(&Settings) -> Deployment) -> Self {
+        let upstream = Upstream::start().await;
+        let settings = gateway_settings(upstream.address);
+        let server = TestServer::on(open(&settings), &settings).await;
+        Self::around(upstream, server, 1).await
+    }
+
+    async fn around(upstream: Upstream, server: TestServer, asked: usize) -> Self {
         let root = people(&server).await;
         // The gateway asks the upstream who it is, with and without its own login.
         upstream
