@@ -78,16 +78,22 @@ impl FromStr for UpstreamAddress {
             return Err(wrong(", without a path"));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = match authority.as_str().strip_suffix(':') {
-            Some(_) => None,
-            None if authority.port().is_some() => authority.port_u16(),
-            None => Some(DEFAULT_PORT),
+        // `Authority::port` is none for a number that is no port, too.
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => Some(DEFAULT_PORT),
+            Some(rest) => rest.strip_prefix(':').and_then(digits),
+            None => None,
         };
         match port {
             Some(port) if port > 0 && !host.is_empty() => Ok(Self { tls, host, port }),
             _ => Err(wrong("")),
         }
     }
+}
+
+/// A port, without a sign.
+fn digits(text: &str) -> Option<u16> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 impl fmt::Display for UpstreamAddress {
@@ -118,6 +124,8 @@ mod tests {
             "http://lite:0",
             "http://lite:",
             "http://lite:70000",
+            "http://lite:+1",
+            "http://[::1]:70000",
             "http://lite:1/v2",
             "http://lite:1?a=b",
         ] {
