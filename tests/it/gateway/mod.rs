@@ -3,6 +3,7 @@
 
 mod call;
 mod client;
+mod exposure;
 mod flow;
 mod follow;
 mod forwarding;
@@ -13,8 +14,12 @@ mod lists;
 mod message;
 mod metadata;
 mod paths;
+mod pressure;
 mod random;
+mod rest;
 mod seen;
 mod streams;
+mod tls;
+mod trouble;
 mod upstream;
 mod world;

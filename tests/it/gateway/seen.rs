@@ -89,6 +89,11 @@ impl Seen {
         self.bytes == body.len() && self.hash.clone().finalize() == Sha256::digest(body)
     }
 
+    /// A hash of all of its request.
+    pub(crate) fn digest(&self) -> Vec<u8> {
+        self.hash.clone().finalize().to_vec()
+    }
+
     /// The values of a header.
     pub(crate) fn values(&self, name: &str) -> Vec<&str> {
         self.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
