@@ -33,7 +33,9 @@ fn main() -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let served = compile_messages(&out)?;
-    compile_store()?;
+    if cfg!(feature = "etcd") {
+        compile_store()?;
+    }
     let privileges = compile_privileges(&out)?;
     compile_requirements(&out, &served, &privileges)
 }
@@ -53,7 +55,11 @@ fn compile_messages(out: &Path) -> Result<BTreeSet<String>> {
             );
         }
     }
+    // Without a server there is no codec either, only messages.
+    let with_services = cfg!(feature = "server");
     tonic_prost_build::configure()
+        .build_server(with_services)
+        .build_client(with_services)
         .build_transport(false)
         .codec_path("crate::grpc::codec::MilvusCodec")
         // They hold passwords; proto.rs gives them a Debug that shows none.

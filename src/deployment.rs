@@ -21,11 +21,15 @@ use std::sync::Arc;
 use crate::admin::{Admin, AdminRules};
 use crate::authorizer::Authorizer;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Compat, Settings};
+use crate::config::{Compat, Settings, StoreSetting};
 use crate::credential::{self, LongPasswords, Verifier, VerifierOptions};
 use crate::freshness::Freshness;
 use crate::policy::Rules;
-use crate::store::{Store, StoreError};
+#[cfg(feature = "etcd")]
+use crate::store::{EtcdIdentity, EtcdLogin, EtcdOptions, EtcdStore, EtcdTls};
+use crate::store::{MemoryStore, Store, StoreError};
+#[cfg(feature = "sled")]
+use crate::store::{SledOptions, SledStore};
 use crate::writer::Writer;
 
 /// Everything that answers, on one store. Cloning shares it.
@@ -111,6 +115,62 @@ impl Deployment {
     pub fn close(&self) -> Result<(), StoreError> {
         self.authorizer.end_background();
         self.admin.writer().close()
+    }
+}
+
+/// Opens the store that the settings name. Blocks until it is open.
+///
+/// # Errors
+/// It cannot be opened, or holds what must not be trusted; [`StoreError::NotBuilt`] if this
+/// program was built without it.
+pub fn open_store(settings: &Settings) -> Result<Box<dyn Store>, StoreError> {
+    match &settings.store {
+        StoreSetting::Memory => Ok(Box::new(MemoryStore::new())),
+        #[cfg(feature = "sled")]
+        StoreSetting::Sled(path) => {
+            let options = SledOptions {
+                accept_data_loss: settings.accept_data_loss,
+                created_unix_ms: SystemClock.unix_millis(),
+            };
+            Ok(Box::new(SledStore::open(path, options)?))
+        }
+        #[cfg(not(feature = "sled"))]
+        store @ StoreSetting::Sled(_) => not_built(store, "sled"),
+        #[cfg(feature = "etcd")]
+        StoreSetting::Etcd { endpoints, root } => {
+            Ok(Box::new(EtcdStore::open(etcd_options(settings, endpoints, root))?))
+        }
+        #[cfg(not(feature = "etcd"))]
+        store @ StoreSetting::Etcd { .. } => not_built(store, "etcd"),
+    }
+}
+
+#[cfg(not(all(feature = "sled", feature = "etcd")))]
+fn not_built(store: &StoreSetting, feature: &'static str) -> Result<Box<dyn Store>, StoreError> {
+    Err(StoreError::NotBuilt { store: store.to_string(), feature })
+}
+
+/// How the cluster is reached.
+#[cfg(feature = "etcd")]
+fn etcd_options(settings: &Settings, endpoints: &[String], root: &str) -> EtcdOptions {
+    let crate::config::EtcdSettings { auth, ssl, request_timeout, .. } = &settings.etcd;
+    EtcdOptions {
+        root: root.to_owned(),
+        login: auth.as_ref().map(|auth| EtcdLogin {
+            user: auth.user_name.clone(),
+            password: zeroize::Zeroizing::new(auth.password.expose().to_owned()),
+        }),
+        tls: ssl.as_ref().map(|ssl| EtcdTls {
+            ca: ssl.ca_cert.clone(),
+            identity: ssl
+                .client
+                .clone()
+                .map(|(certificate, key)| EtcdIdentity { certificate, key }),
+            only_tls13: ssl.only_tls13,
+        }),
+        request_timeout: *request_timeout,
+        max_staleness: settings.transport.max_staleness,
+        ..EtcdOptions::new(endpoints)
     }
 }
 

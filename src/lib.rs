@@ -21,12 +21,16 @@ pub mod admin;
 pub mod authorizer;
 
 pub mod api;
+#[cfg(feature = "server")]
 pub mod grpc;
 pub mod layer;
 pub mod proto;
+#[cfg(feature = "rest")]
 pub mod rest;
 
 pub mod config;
 pub mod deployment;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "cli")]
 pub mod telemetry;

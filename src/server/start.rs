@@ -5,25 +5,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use zeroize::Zeroizing;
 
 use super::front::Front;
 use super::health::Health;
+use super::http_api::HttpApi;
 use super::rpcs::Rpcs;
 use super::{Limits, bind_all, run};
 use crate::admin::BootstrapError;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Browsers, Compat, EtcdSettings, Settings, StoreSetting};
+use crate::config::{Compat, Settings, StoreSetting};
 use crate::credential::{CredentialError, Password};
-use crate::deployment::{Deployment, OpenError};
+use crate::deployment::{Deployment, OpenError, open_store};
 use crate::grpc::{MilvusRpcs, ServerIdentity};
 use crate::layer::{Guard, GuardLimits};
 use crate::model::{PUBLIC, ROOT, ROOT_DEFAULT_PASSWORD};
-use crate::rest::{self, RestApi, RestSettings};
-use crate::store::{
-    EtcdIdentity, EtcdLogin, EtcdOptions, EtcdStore, EtcdTls, MemoryStore, SledOptions, SledStore,
-    Store, StoreError,
-};
+use crate::store::StoreError;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +65,12 @@ impl StartError {
     /// Whether the configuration has to change before a start can succeed.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::DefaultRootPassword | Self::Bootstrap(BootstrapError::RootPassword(_)))
+        matches!(
+            self,
+            Self::DefaultRootPassword
+                | Self::Bootstrap(BootstrapError::RootPassword(_))
+                | Self::Store(StoreError::NotBuilt { .. })
+        )
     }
 }
 
@@ -82,49 +83,6 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     limits: Limits,
     compat: Compat,
-}
-
-/// Opens the store that the settings name. Blocks until it is open.
-///
-/// # Errors
-/// It cannot be opened, or holds what must not be trusted.
-pub fn open_store(settings: &Settings) -> Result<Box<dyn Store>, StoreError> {
-    Ok(match &settings.store {
-        StoreSetting::Memory => Box::new(MemoryStore::new()),
-        StoreSetting::Sled(path) => {
-            let options = SledOptions {
-                accept_data_loss: settings.accept_data_loss,
-                created_unix_ms: SystemClock.unix_millis(),
-            };
-            Box::new(SledStore::open(path, options)?)
-        }
-        StoreSetting::Etcd { endpoints, root } => {
-            Box::new(EtcdStore::open(etcd_options(settings, endpoints, root))?)
-        }
-    })
-}
-
-/// How the cluster is reached.
-fn etcd_options(settings: &Settings, endpoints: &[String], root: &str) -> EtcdOptions {
-    let EtcdSettings { auth, ssl, request_timeout, .. } = &settings.etcd;
-    EtcdOptions {
-        root: root.to_owned(),
-        login: auth.as_ref().map(|auth| EtcdLogin {
-            user: auth.user_name.clone(),
-            password: Zeroizing::new(auth.password.expose().to_owned()),
-        }),
-        tls: ssl.as_ref().map(|ssl| EtcdTls {
-            ca: ssl.ca_cert.clone(),
-            identity: ssl
-                .client
-                .clone()
-                .map(|(certificate, key)| EtcdIdentity { certificate, key }),
-            only_tls13: ssl.only_tls13,
-        }),
-        request_timeout: *request_timeout,
-        max_staleness: settings.transport.max_staleness,
-        ..EtcdOptions::new(endpoints)
-    }
 }
 
 /// Opens the store and what answers from it, away from the threads that serve: both block.
@@ -180,15 +138,8 @@ impl Server {
         let (health, health_rpcs) = Health::new().await;
         let max_any_bytes = max_message_bytes.max(max_large_message_bytes);
         let rpcs = Rpcs::new(rpcs, health_rpcs, max_any_bytes)?;
-        let rest = RestSettings {
-            browsers: match &settings.browsers {
-                Browsers::Only(origins) => rest::Browsers::Only(origins.clone()),
-                Browsers::AsMilvus => rest::Browsers::AsMilvus,
-            },
-            request_timeout: settings.transport.request_timeout,
-            max_body_bytes: max_message_bytes,
-        };
-        let front = Front::new(guard.clone(), rpcs, RestApi::new(guard, admin, rest));
+        let http = HttpApi::new(&guard, admin, settings);
+        let front = Front::new(guard, rpcs, http);
         let listeners = bind_all(&settings.listen).await?;
         Ok(Self {
             deployment,
