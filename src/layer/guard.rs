@@ -117,7 +117,7 @@ impl Guard {
         path: &str,
     ) -> Result<Caller, CredentialError> {
         let user = login.as_ref().ok().map(|login| login.user_bytes().to_vec());
-        let outcome = self.authorizer.authenticate(login, peer).await;
+        let outcome = self.authorizer.log_in(login, peer).await;
         if let Err(error) = &outcome
             && let Some(suppressed) = self.paces.of_login(*error).and_then(LogPace::admit)
         {
@@ -169,7 +169,7 @@ impl Guard {
             replicated: target.replicated,
         };
         let objects = &target.objects;
-        let denial = match self.authorizer.check(caller, requirement, database, objects, claims) {
+        let denial = match self.authorizer.decide(caller, requirement, database, objects, claims) {
             Decision::Allow(permit) => return Ok(permit),
             Decision::Deny(denial) => denial,
         };
