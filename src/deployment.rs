@@ -226,3 +226,125 @@ fn policy_rules(settings: &Settings) -> Rules {
         ghost_roles: settings.compat == Compat::Milvus,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+
+    use super::*;
+    use crate::admin::AdminError;
+    use crate::credential::{Caller, Password, Peer};
+    use crate::model::Revision;
+    use crate::store::{Commit, Scanned, Writes};
+    use crate::writer::WriteError;
+
+    /// A store in memory whose end can be waited for.
+    #[derive(Debug)]
+    struct Watched {
+        store: MemoryStore,
+        _alive: Sender<()>,
+    }
+
+    impl Store for Watched {
+        fn describe(&self) -> String {
+            self.store.describe()
+        }
+
+        fn scan(&mut self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError> {
+            self.store.scan(visit)
+        }
+
+        fn write(&mut self, base: Revision, writes: Writes) -> Commit {
+            self.store.write(base, writes)
+        }
+
+        fn reopen(&mut self) -> Result<(), StoreError> {
+            self.store.reopen()
+        }
+
+        fn close(&mut self) -> Result<(), StoreError> {
+            self.store.close()
+        }
+    }
+
+    fn watched() -> (Deployment, Receiver<()>) {
+        let (alive, end) = channel();
+        let store = Box::new(Watched { store: MemoryStore::new(), _alive: alive });
+        (Deployment::open(store, &cheap()).unwrap(), end)
+    }
+
+    /// With the least bcrypt.
+    fn cheap() -> Settings {
+        let mut settings = Settings::default();
+        settings.passwords.bcrypt_cost = 4;
+        settings
+    }
+
+    async fn make_role(admin: &Admin, name: &str) -> Result<(), AdminError> {
+        admin.create_role(&Caller::unauthenticated(Peer::LOCAL), name, "").await
+    }
+
+    #[tokio::test]
+    async fn the_writer_ends_with_the_last_handle() {
+        let (deployment, end) = watched();
+        let (admin, authorizer) = (deployment.admin().clone(), deployment.authorizer().clone());
+        drop(deployment);
+        make_role(&admin, "a").await.unwrap();
+        assert_eq!(end.try_recv(), Err(TryRecvError::Empty));
+        drop(admin);
+        drop(authorizer);
+        // The thread lets go of the store, which nothing else can show.
+        assert!(end.recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn closing_ends_the_writer_whoever_still_has_a_handle() {
+        let (deployment, end) = watched();
+        let admin = deployment.admin().clone();
+        make_role(&admin, "a").await.unwrap();
+        deployment.close().unwrap();
+        assert_eq!(end.try_recv(), Err(TryRecvError::Disconnected));
+        let error = make_role(&admin, "b").await.unwrap_err();
+        assert!(matches!(error, AdminError::Write(WriteError::Closed)), "{error}");
+        assert_eq!(admin.snapshots().read().roles().len(), 1, "what was read last is still there");
+        deployment.close().unwrap();
+    }
+
+    #[tokio::test]
+    async fn without_a_password_there_is_no_root() {
+        let deployment = Deployment::open(Box::new(MemoryStore::new()), &cheap()).unwrap();
+        let found = deployment.admin().bootstrap(None).await.unwrap();
+        assert!(!found.root_created);
+        assert_eq!(deployment.admin().list_users(), Vec::<String>::new());
+        // `root:Milvus`, which every Milvus would accept.
+        let login = Some(&b"cm9vdDpNaWx2dXM="[..]);
+        assert!(deployment.authorizer().authenticate(login, Peer::LOCAL).await.is_err());
+
+        let password = Password::from(b"Str0ng-enough".to_vec());
+        assert!(deployment.admin().bootstrap(Some(&password)).await.unwrap().root_created);
+        assert!(deployment.authorizer().authenticate(login, Peer::LOCAL).await.is_err());
+    }
+
+    #[cfg(not(all(feature = "sled", feature = "etcd")))]
+    #[test]
+    fn a_store_that_was_not_built_in_is_refused_by_the_name_of_its_feature() {
+        let etcd = StoreSetting::Etcd {
+            endpoints: vec!["localhost:2379".to_owned()],
+            root: "by-dev/meta".to_owned(),
+        };
+        for (built, feature, store) in [
+            (cfg!(feature = "sled"), "sled", StoreSetting::Sled("./never-made".into())),
+            (cfg!(feature = "etcd"), "etcd", etcd),
+        ] {
+            if !built {
+                let settings = Settings { store, ..cheap() };
+                let error = open_store(&settings).unwrap_err().to_string();
+                let shown = format!("{} cannot be opened", settings.store);
+                assert!(error.starts_with(&shown) && error.contains("without the feature"));
+                assert!(error.contains(&format!("`{feature}`")), "{error}");
+            }
+        }
+        let settings = Settings { store: StoreSetting::Memory, ..cheap() };
+        assert_eq!(open_store(&settings).unwrap().describe(), "memory:");
+    }
+}
