@@ -41,7 +41,6 @@ impl HttpApi {
     }
 }
 
-/// The same to everybody and on every path, so it says nothing that a login would protect.
 #[cfg(not(feature = "rest"))]
 impl HttpApi {
     /// Nothing that could be set.
@@ -49,18 +48,46 @@ impl HttpApi {
         Self {}
     }
 
-    /// Refuses one request: 404, in JSON.
+    /// Refuses one request.
     #[expect(clippy::unused_async, reason = "as where there is REST")]
     pub(super) async fn answer(self, _: Request<RequestBody>) -> Response<Body> {
-        use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-        use http::{HeaderValue, StatusCode};
+        not_built()
+    }
+}
 
-        const TEXT: &str = r#"{"code":404,"message":"this server answers gRPC only: it was built without the feature `rest` of milvus-rbac"}"#;
-        let mut answer = Response::new(Body::new(TEXT.to_owned()));
-        *answer.status_mut() = StatusCode::NOT_FOUND;
-        let json = HeaderValue::from_static("application/json; charset=utf-8");
-        answer.headers_mut().insert(CONTENT_TYPE, json);
-        answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        answer
+/// 404, in JSON: the same to everybody and on every path, so it says nothing that a login would
+/// protect.
+#[cfg(any(test, not(feature = "rest")))]
+fn not_built() -> Response<Body> {
+    use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+    use http::{HeaderValue, StatusCode};
+
+    const TEXT: &str = concat!(
+        r#"{"code":404,"message":"this server answers gRPC only: "#,
+        r#"it was built without the feature `rest` of milvus-rbac"}"#
+    );
+    let mut answer = Response::new(Body::new(TEXT.to_owned()));
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, json);
+    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn without_rest_the_answer_is_404_and_says_what_to_build() {
+        let answer = not_built();
+        assert_eq!(answer.status(), 404);
+        assert_eq!(answer.headers()["content-type"], "application/json; charset=utf-8");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["code"], 404);
+        assert!(body["message"].as_str().unwrap().contains("feature `rest`"), "{body}");
     }
 }
