@@ -48,10 +48,8 @@ async fn answer(deployment: &Deployment, header: &str, rpc: &str, object: &str) 
         Ok(caller) => caller,
         Err(error) => return format!("refused: {error}"),
     };
-    match authorizer.check(&caller, rpc, "default", &[object]).is_allowed() {
-        true => format!("{} may", caller.name()),
-        false => format!("{} may not", caller.name()),
-    }
+    let decision = authorizer.check(&caller, rpc, "default", &[object]);
+    format!("{} {}", caller.name(), if decision.is_allowed() { "may" } else { "may not" })
 }
 
 /// Makes `user_1`, who may search the collection `books`.

@@ -93,7 +93,7 @@ impl Authorizer {
     }
 
     /// Who is calling, by the first `authorization` of a gRPC request: base64 of `user:password`,
-    /// without a scheme word. Other forms are read by [`credential`](crate::credential) and checked
+    /// without a scheme word. Other forms are read by [`credential`] and checked
     /// by [`Authorizer::log_in`]. `peer` is who the work is shared fairly among; give the address
     /// of the client, since all that is [`Peer::LOCAL`] shares one place in the queue.
     ///
