@@ -1,4 +1,4 @@
-//! The guard as a tower layer around any service that speaks gRPC over `http`.
+//! The guard as a tower layer around any service that speaks gRPC, or Milvus's REST, over `http`.
 
 use std::error::Error;
 use std::future::Future;
@@ -15,6 +15,8 @@ use tower::{Layer, Service, ServiceExt as _};
 
 use super::admission::{Admission, Judge, admit};
 use super::intake::Intake;
+use super::json;
+use super::kind::is_grpc;
 use super::messages::Messages;
 use super::rejection::{repeated, unauthenticated, unknown};
 use super::stream::Watch;
@@ -22,7 +24,8 @@ use super::{Guard, Target};
 use crate::credential::{Caller, Peer, grpc};
 use crate::policy::{Ground, Requirement, find};
 
-/// Puts a guard in front of a service.
+/// Puts a guard in front of a service: gRPC by its content type, over any version of HTTP, and
+/// Milvus's REST API otherwise. A path that is in neither is refused.
 ///
 /// The address of the peer is taken from a [`Peer`] in the extensions of the request.
 #[derive(Debug, Clone)]
@@ -100,6 +103,12 @@ where
     fn call(&mut self, request: http::Request<B>) -> ResponseFuture<S::Error> {
         let Self { guard, inner } = self.clone();
         Box::pin(async move {
+            if !is_grpc(request.headers()) {
+                return match json::pass(&guard, request).await {
+                    Ok(request) => Ok(inner.oneshot(request).await?.map(Body::new)),
+                    Err(refusal) => Ok(refusal),
+                };
+            }
             match pass(&guard, request).await {
                 Ok((request, None)) => Ok(inner.oneshot(request).await?.map(Body::new)),
                 Ok((request, Some(watch))) => watch.answer(inner.oneshot(request)).await,

@@ -10,10 +10,10 @@ use tonic::body::Body;
 use tower::{Layer as _, Service, ServiceExt as _};
 
 use super::http_api::HttpApi;
-use super::kind::is_grpc;
 use super::rpcs::Rpcs;
 use super::{PeerAddr, RequestBody};
 use crate::credential::Peer;
+use crate::layer::kind::is_grpc;
 use crate::layer::{Guard, Rbac, RbacLayer};
 
 /// The whole service behind the socket. Cloning shares it.

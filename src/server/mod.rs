@@ -19,7 +19,6 @@ mod health;
 mod http1;
 mod http2;
 mod http_api;
-pub(crate) mod kind;
 mod limits;
 mod listener;
 mod panic;

@@ -22,6 +22,7 @@ mod decisions;
 mod decisions_served;
 mod durability;
 mod etcd;
+mod examples;
 mod exposure;
 mod fuzz_corpus;
 mod grants;
