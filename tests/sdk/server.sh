@@ -22,8 +22,9 @@ STOPPED_WITHIN_SECONDS=20
 # The clients talk to this machine, whatever proxy its environment names for others.
 export no_proxy="localhost,127.0.0.1,::1" NO_PROXY="localhost,127.0.0.1,::1"
 
-# More words for `serve`, for a suite that needs some.
+# More words for `serve`, and what else is to be stopped in the end, for a suite that needs it.
 SERVER_ARGS=()
+stop_upstream() { :; }
 SERVER_PID=""
 SERVER_DIR=""
 CHECKS_FILE=""
@@ -50,7 +51,7 @@ start_server() {
         return 1
     fi
     SERVER_DIR="$(mktemp -d "${TMPDIR:-/tmp}/milvus-rbac-sdk.XXXXXX")"
-    trap 'stop_server >/dev/null; rm -f "$CHECKS_FILE"' EXIT
+    trap 'stop_server >/dev/null; stop_upstream; rm -f "$CHECKS_FILE"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
     : >"$SERVER_DIR/stdout"
