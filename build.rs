@@ -19,6 +19,11 @@ const PRIVILEGES: &str = "proto/privileges.txt";
 const NAMED: [(&str, &str); 3] =
     [("SKIP_RLS", "SkipRLS"), ("MANAGE_RLS", "ManageRLS"), ("IMPORT_BINLOG", "ImportBinlog")];
 
+/// Words in the names of RPCs about users and roles, which no upstream may be sent: a row of a later
+/// version that says so by mistake does not build. `RLSPrincipalTags` are an upstream's data.
+const RBAC: [&str; 8] =
+    ["Credential", "CredUser", "Role", "Grant", "Privilege", "RBAC", "UserTags", "UsersWithTag"];
+
 /// RPCs that libraries answer for us; everything else that is served stands in `proto/`.
 const OTHERS_SERVED: [&str; 4] = [
     "/grpc.health.v1.Health/Check",
@@ -130,13 +135,15 @@ fn compile_row(
     privileges: &[String],
 ) -> Result<(String, String)> {
     let columns: Vec<&str> = line.split_whitespace().collect();
-    let [rpc, documented, milvus, database, object, stream, conditions] = columns.as_slice() else {
-        return Err("a row has seven columns".into());
+    let [rpc, documented, milvus, home, database, object, stream, conditions] = columns.as_slice()
+    else {
+        return Err("a row has eight columns".into());
     };
     let path = format!("/{service}/{rpc}");
     let documented_need = compile_need(documented, privileges)?;
     let milvus_need =
         if *milvus == "=" { documented_need.clone() } else { compile_need(milvus, privileges)? };
+    let home = compile_home(rpc, home)?;
     let database = match *database {
         "-" => "None".to_owned(),
         number => format!("Some({})", number.parse::<u32>()?),
@@ -150,13 +157,24 @@ fn compile_row(
     };
     let row = format!(
         "Requirement {{ service: {service:?}, method: {rpc:?}, path: {path:?}, \
-         documented: {documented_need}, milvus: {milvus_need}, database: {database}, \
-         object: {object}, streaming: {streaming}, many_requests: {many_requests}, served: {}, \
-         conditions: &[{}] }}",
+         documented: {documented_need}, milvus: {milvus_need}, home: {home}, \
+         database: {database}, object: {object}, streaming: {streaming}, \
+         many_requests: {many_requests}, served: {}, conditions: &[{}] }}",
         served.contains(&path),
         compile_conditions(conditions)?
     );
     Ok((path, row))
+}
+
+fn compile_home(rpc: &str, home: &str) -> Result<&'static str> {
+    match home {
+        "here" => Ok("Home::Here"),
+        "data" if RBAC.iter().any(|word| rpc.contains(word)) => {
+            Err(format!("{rpc} is about users and roles; its home is `here`").into())
+        }
+        "data" => Ok("Home::Data"),
+        other => Err(format!("`{other}` is no home").into()),
+    }
 }
 
 fn compile_object(object: &str) -> Result<String> {

@@ -15,12 +15,14 @@ pub mod credential;
 
 pub mod copy;
 pub mod store;
+pub mod tls;
 pub mod writer;
 
 pub mod admin;
 pub mod authorizer;
 
 pub mod api;
+pub mod gateway;
 pub mod grpc;
 pub mod layer;
 pub mod proto;

@@ -119,7 +119,7 @@ fn free_id(grants: &Grants, row: &ObjectRow) -> GrantId {
 
 /// The id of a row, for a change under it. If another row shares it, this one moves to an id of
 /// its own first, or the change would reach the other.
-fn own_id(grants: &Grants, row: &ObjectRow, id: &GrantId) -> (Vec<Change>, GrantId) {
+pub(super) fn own_id(grants: &Grants, row: &ObjectRow, id: &GrantId) -> (Vec<Change>, GrantId) {
     if !grants.is_id_shared(row, id) {
         return (Vec::new(), id.clone());
     }

@@ -6,6 +6,7 @@
 mod backup;
 mod bootstrap;
 mod builtin_roles;
+mod data_changes;
 mod database;
 mod error;
 mod grant_error;
@@ -144,8 +145,17 @@ impl Admin {
             }
             plan(state)
         };
-        let outcome =
-            self.writer.submit_observed(checked, move |outcome| trace.ended(outcome)).await;
+        self.commit_unconditionally(trace, checked).await
+    }
+
+    /// Submits a plan whoever called, also if they have been deleted meanwhile: for what follows
+    /// from something that has happened already. Leaves its line in the log.
+    async fn commit_unconditionally<T, F>(&self, trace: Trace, plan: F) -> Result<T, AdminError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Snapshot) -> Result<Plan<T>, AdminError> + Send + 'static,
+    {
+        let outcome = self.writer.submit_observed(plan, move |outcome| trace.ended(outcome)).await;
         match outcome {
             Ok(done) => Ok(done.value),
             Err(SubmitError::Refused(refusal)) => Err(refusal),

@@ -164,7 +164,7 @@ fn read_auth(reader: &mut Reader, in_use: bool) -> Option<EtcdAuth> {
     const ENABLED: &str = "etcd.auth.enabled";
     const PASSWORD: &str = "etcd.auth.password";
     let enabled = reader.switch(ENABLED, false);
-    let user_name = shown_text(reader, "etcd.auth.userName");
+    let user_name = reader.text("etcd.auth.userName");
     let password = read_text(reader, PASSWORD).filter(|text| !text.is_empty()).map(Secret::new);
     reader.show(PASSWORD, None);
     if !enabled {
@@ -184,9 +184,9 @@ fn read_auth(reader: &mut Reader, in_use: bool) -> Option<EtcdAuth> {
 }
 
 fn read_ssl(reader: &mut Reader, enabled: bool, in_use: bool) -> Option<EtcdSsl> {
-    let cert = shown_text(reader, "etcd.ssl.tlsCert");
-    let key = shown_text(reader, "etcd.ssl.tlsKey");
-    let ca_cert = shown_text(reader, "etcd.ssl.tlsCACert");
+    let cert = reader.text("etcd.ssl.tlsCert");
+    let key = reader.text("etcd.ssl.tlsKey");
+    let ca_cert = reader.text("etcd.ssl.tlsCACert");
     let only_tls13 = read_min_version(reader) == "1.3";
     if !enabled {
         return None;
@@ -221,11 +221,4 @@ fn read_min_version(reader: &mut Reader) -> String {
 /// A text, also an empty one.
 fn read_text(reader: &mut Reader, key: &'static str) -> Option<String> {
     reader.read(key, |value| one(value, |text| Ok(text.to_owned())))
-}
-
-/// A text that is shown; an empty one counts as none.
-fn shown_text(reader: &mut Reader, key: &'static str) -> Option<String> {
-    let text = read_text(reader, key).filter(|text| !text.is_empty());
-    reader.show(key, Some(text.clone().unwrap_or_default()));
-    text
 }

@@ -41,7 +41,7 @@ pub(super) const PREFIX: &str = "MILVUS_RBAC_";
 
 /// Parents of nothing but settings of ours: an unknown child is a mistake. Elsewhere a
 /// `milvus.yaml` holds hundreds of keys that are none of our business.
-const STRICT: &[&str] = &["common.security.", "rbac.", "builtinRoles."];
+const STRICT: &[&str] = &["common.security.", "rbac.", "builtinRoles.", "tls."];
 
 const fn key(name: &'static str, kind: Kind) -> Key {
     Key { name, kind }
@@ -132,6 +132,9 @@ pub(super) const ALL: &[Key] = &[
     key("rbac.store", Plain),
     key("rbac.truncateLongPasswords", ByCompat),
     key("rbac.userNamePunctuation", ByCompat),
+    key("tls.caPemPath", Plain),
+    key("tls.serverKeyPath", Plain),
+    key("tls.serverPemPath", Plain),
 ];
 
 /// The key of this name; case does not matter, as in Milvus.

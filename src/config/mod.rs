@@ -24,6 +24,7 @@ mod security;
 mod settings;
 mod show;
 mod source;
+mod tls;
 mod transport;
 mod words;
 
@@ -41,6 +42,7 @@ pub use secret::Secret;
 pub use security::SecuritySettings;
 pub use settings::{Compat, ListenAddress, LogFormat, Settings, StoreSetting};
 pub use source::{ConfigErrors, Source};
+pub use tls::TlsSettings;
 pub use transport::TransportSettings;
 
 use std::path::PathBuf;
@@ -162,6 +164,7 @@ fn read_settings(reader: &mut Reader, flags: &Flags) -> Settings {
             flags.insecure_no_authorization,
             flags.insecure_default_root_password,
         ),
+        tls: tls::read(reader),
         roles: RoleSettings::read(reader, &names),
         names,
         passwords: PasswordSettings::read(reader),

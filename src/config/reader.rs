@@ -134,6 +134,14 @@ impl Reader {
         value
     }
 
+    /// A text; an empty one counts as none.
+    pub(super) fn text(&mut self, key: &'static str) -> Option<String> {
+        let text = self.read(key, |value| one(value, |text| Ok(text.to_owned())));
+        let text = text.filter(|text| !text.is_empty());
+        self.show(key, Some(text.clone().unwrap_or_default()));
+        text
+    }
+
     /// Checks the value of a key that has no meaning here.
     pub(super) fn checked(&mut self, key: &'static str, parse: impl FnOnce(&str) -> bool) {
         self.read(key, |value| {

@@ -56,7 +56,6 @@ impl SecuritySettings {
         insecure_default_root_password: bool,
     ) -> Self {
         let default = Self::default();
-        refuse_tls(reader);
         let password = read_password(reader);
         let older = reader.switch("proxy.enablePublicPrivilege", default.enable_public_privilege);
         let newer =
@@ -111,20 +110,4 @@ fn read_password(reader: &mut Reader) -> Option<Secret> {
     });
     reader.show(KEY, None);
     password
-}
-
-/// TLS that was asked for and is not there must stop the start, not be left out.
-fn refuse_tls(reader: &mut Reader) {
-    const KEY: &str = "common.security.tlsMode";
-    reader.read(KEY, |value| {
-        one(value, |text| match text {
-            "0" => Ok(()),
-            "1" | "2" => Err(format!(
-                "TLS is not built yet, so `{text}` cannot be served; set 0 and let a proxy in \
-                 front do TLS"
-            )),
-            _ => Err(format!("`{text}` is none of 0, 1 and 2")),
-        })
-    });
-    reader.show(KEY, Some("0".to_owned()));
 }

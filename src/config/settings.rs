@@ -14,6 +14,7 @@ use super::passwords::PasswordSettings;
 use super::privilege_lists::PrivilegeListSettings;
 use super::roles::RoleSettings;
 use super::security::SecuritySettings;
+use super::tls::TlsSettings;
 use super::transport::TransportSettings;
 
 /// Which set of defaults applies; every single one can be overridden.
@@ -85,6 +86,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Who is checked, and the users that are special.
     pub security: SecuritySettings,
+    /// TLS on the port, if it is wanted (`common.security.tlsMode`). Default: none.
+    pub tls: Option<TlsSettings>,
     /// Which names are taken.
     pub names: NameSettings,
     /// Which passwords are taken, and how they are hashed.
@@ -112,6 +115,7 @@ impl Settings {
             accept_data_loss: false,
             log_format: LogFormat::default(),
             security: SecuritySettings::default(),
+            tls: None,
             names: NameSettings::defaults(compat),
             passwords: PasswordSettings::defaults(compat),
             roles: RoleSettings::defaults(compat),

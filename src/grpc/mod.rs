@@ -4,6 +4,7 @@
 //! request; without one it refuses.
 
 pub mod codec;
+pub mod filtered;
 
 mod backup;
 mod databases;

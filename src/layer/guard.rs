@@ -12,22 +12,21 @@ use crate::api::{Transport, denial_text, denial_transport};
 use crate::authorizer::Authorizer;
 use crate::credential::{Caller, CredentialError, HeaderError, Login, Peer, RefusedWhy};
 use crate::log::{Clipped, LogPace};
-use crate::model::DEFAULT_DATABASE;
 use crate::policy::{Claims, Decision, Denial, Permit, Requirement};
 
 /// How much of a request is read before it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuardLimits {
-    /// Most bytes of a message that is answered here.
+    /// Most bytes of a message about users and roles.
     pub max_message_bytes: usize,
-    /// Most bytes of a message that holds a whole backup.
+    /// Most bytes of a message that holds a whole backup, or data.
     pub max_large_message_bytes: usize,
 }
 
 impl GuardLimits {
     /// The limit of this RPC.
     pub(super) fn of(self, requirement: &Requirement) -> usize {
-        if requirement.method == "RestoreRBAC" {
+        if requirement.method == "RestoreRBAC" || !requirement.served {
             self.max_large_message_bytes
         } else {
             self.max_message_bytes
@@ -154,28 +153,48 @@ impl Guard {
         target: &Target,
         connection: &str,
     ) -> Result<Permit, Denied> {
-        let or_default = |name| {
-            let names: [&str; 2] = [name, connection];
-            names.into_iter().find(|name| !name.is_empty()).unwrap_or(DEFAULT_DATABASE)
+        let denial = match self.judge(caller, requirement, target, connection) {
+            Decision::Allow(permit) => return Ok(permit),
+            Decision::Deny(denial) => denial,
         };
-        let database = or_default(&target.database);
+        let database = target.database_or(connection);
+        self.note_denial(caller, requirement, target, database, &denial);
+        let text = denial_text(&denial, caller.map_or("", Caller::name), database);
+        Err(Denied { text, transport: denial_transport(&denial) })
+    }
+
+    /// The same without a line in the log, for a request of which not everything is known yet.
+    pub(super) fn judge(
+        &self,
+        caller: Option<&Caller>,
+        requirement: &'static Requirement,
+        target: &Target,
+        connection: &str,
+    ) -> Decision {
         let claims = Claims {
             skip_rls: target.skip_rls,
             principals: &target.principals,
-            other_database: target.other_database.as_deref().map(or_default),
+            other_database: target.other_database_or(connection),
             rls_properties: target.rls_properties,
             collection: &target.collection,
             binlogs: target.binlogs,
             replicated: target.replicated,
         };
-        let objects = &target.objects;
-        let denial = match self.authorizer.check(caller, requirement, database, objects, claims) {
-            Decision::Allow(permit) => return Ok(permit),
-            Decision::Deny(denial) => denial,
-        };
-        let name = caller.map_or("", Caller::name);
-        if let Some(suppressed) = self.paces.of_denial(&denial).and_then(LogPace::admit) {
+        let database = target.database_or(connection);
+        self.authorizer.check(caller, requirement, database, &target.objects, claims)
+    }
+
+    fn note_denial(
+        &self,
+        caller: Option<&Caller>,
+        requirement: &Requirement,
+        target: &Target,
+        database: &str,
+        denial: &Denial,
+    ) {
+        if let Some(suppressed) = self.paces.of_denial(denial).and_then(LogPace::admit) {
             let peer = caller.map_or(Peer::LOCAL, Caller::peer);
+            let name = caller.map_or("", Caller::name);
             let objects: Vec<Clipped<'_>> =
                 target.objects.iter().take(MOST_OBJECTS).map(|name| Clipped(name)).collect();
             tracing::info!(
@@ -183,8 +202,6 @@ impl Guard {
                 database = ?Clipped(database), ?objects, count = target.objects.len(), reason = denial.reason(), suppressed, "denied"
             );
         }
-        let text = denial_text(&denial, name, database);
-        Err(Denied { text, transport: denial_transport(&denial) })
     }
 
     /// Waits until a caller who may do this now may no longer, and says why. Every new revision is

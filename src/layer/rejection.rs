@@ -5,7 +5,7 @@ use tonic::Status;
 use super::Denied;
 use crate::api::credential_transport;
 use crate::credential::CredentialError;
-use crate::policy::{Requirement, all};
+use crate::policy::all;
 
 /// A request whose caller is not known.
 pub(super) fn unauthenticated(error: CredentialError) -> Status {
@@ -26,12 +26,9 @@ pub(super) fn unknown(path: &str) -> Status {
     Status::unimplemented(text)
 }
 
-/// An RPC that is known, allowed, and not answered here.
-pub(super) fn not_served(requirement: &Requirement) -> Status {
-    Status::unimplemented(format!(
-        "method {} is not served here: this server answers users and roles, and keeps no data",
-        requirement.method
-    ))
+/// Metadata that could be read in more than one way.
+pub(super) fn repeated(name: &str) -> Status {
+    Status::invalid_argument(format!("the metadata `{name}` is given more than once; give it once"))
 }
 
 /// A caller who may not.

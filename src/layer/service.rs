@@ -1,29 +1,28 @@
-//! The guard as a tower layer around a gRPC service.
+//! The guard as a tower layer around any service that speaks gRPC over `http`.
 
-use std::borrow::Cow;
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
-use http_body_util::Full;
+use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service, ServiceExt as _};
 
-use super::message::{payload, read_unary};
-use super::rejection::{denied, not_served, unauthenticated, unknown};
+use super::admission::{Admission, Judge, admit};
+use super::intake::Intake;
+use super::messages::Messages;
+use super::rejection::{repeated, unauthenticated, unknown};
 use super::stream::Watch;
-use super::{Guard, Target, scan};
-use crate::api::undecodable;
+use super::{Guard, Target};
 use crate::credential::{Caller, Peer, grpc};
-use crate::policy::{Requirement, find};
+use crate::policy::{Ground, Requirement, find};
 
-/// Puts a guard in front of gRPC services.
+/// Puts a guard in front of a service.
 ///
 /// The address of the peer is taken from a [`Peer`] in the extensions of the request.
 #[derive(Debug, Clone)]
@@ -47,41 +46,63 @@ impl<S> Layer<S> for RbacLayer {
     }
 }
 
-/// A gRPC service behind the guard. What reaches `inner` is authenticated and allowed, and has
-/// its [`Caller`] in the extensions.
+/// A service behind the guard. What reaches `inner` is authenticated and allowed, and has its
+/// [`Caller`] and [`Admitted`] in the extensions.
+///
+/// The body of a large message may reach `inner` before all of it has been decided about. It is
+/// completed only if all of it is allowed; else it ends in an error, and the caller is told why
+/// whatever `inner` answers.
 #[derive(Debug, Clone)]
 pub struct Rbac<S> {
     guard: Guard,
     inner: S,
 }
 
-/// The answer on its way.
-pub type ResponseFuture =
-    Pin<Box<dyn Future<Output = Result<http::Response<Body>, Infallible>> + Send>>;
+/// What was decided about a request that is passed on; in its extensions.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// The row of its RPC.
+    pub requirement: &'static Requirement,
+    /// The database that was decided about: the one that the message names, else that of the
+    /// connection, else `default`.
+    pub database: String,
+    /// Why it was allowed.
+    pub ground: Ground,
+}
 
-impl<S, B> Service<http::Request<B>> for Rbac<S>
+/// Metadata that the guard reads. More than one value could be read in more than one way.
+const SINGLE: [HeaderName; 2] = [CONTENT_TYPE, HeaderName::from_static(DATABASE)];
+
+const DATABASE: &str = "dbname";
+
+/// The answer on its way.
+pub type ResponseFuture<E> =
+    Pin<Box<dyn Future<Output = Result<http::Response<Body>, E>> + Send>>;
+
+impl<S, B, R> Service<http::Request<B>> for Rbac<S>
 where
-    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
+    S: Service<http::Request<Body>, Response = http::Response<R>> + Clone + Send + 'static,
     S::Future: Send + 'static,
+    S::Error: Send + 'static,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = ResponseFuture;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Error>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    // The clone that takes the request is asked whether it is ready, once the request may pass.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<B>) -> ResponseFuture {
+    fn call(&mut self, request: http::Request<B>) -> ResponseFuture<S::Error> {
         let Self { guard, inner } = self.clone();
         Box::pin(async move {
-            match admit(&guard, request).await {
-                Ok((request, None)) => inner.oneshot(request).await,
+            match pass(&guard, request).await {
+                Ok((request, None)) => Ok(inner.oneshot(request).await?.map(Body::new)),
                 Ok((request, Some(watch))) => watch.answer(inner.oneshot(request)).await,
                 Err(status) => Ok(status.into_http()),
             }
@@ -89,8 +110,9 @@ where
     }
 }
 
-/// Takes a request through all steps of the guard. One that streams comes with its watch.
-async fn admit<B>(
+/// Takes a request through all steps of the guard. One that is not over once it is passed on comes
+/// with its watch.
+async fn pass<B>(
     guard: &Guard,
     request: http::Request<B>,
 ) -> Result<(http::Request<Body>, Option<Watch>), Status>
@@ -108,22 +130,62 @@ where
         guard.note_unknown(caller.as_ref(), parts.uri.path());
         unknown(parts.uri.path())
     })?;
-    let (body, watch) = if requirement.streaming {
-        permit(guard, caller.as_ref(), requirement, &Target::default(), &parts)?;
-        let connection = connection(&parts).into_owned();
-        let watch = Watch::new(guard.clone().no_longer(caller.clone(), requirement, connection));
-        (watch.request(body), Some(watch))
+    check_single(&parts)?;
+    let connection = connection(&parts);
+    let judge = Judge { guard: guard.clone(), caller: caller.clone(), requirement, connection };
+    let admission = decide(judge, body).await?;
+    let refused = admission.refusal.map(refused);
+    let mut body = admission.body;
+    let watch = if requirement.streaming {
+        let guard = guard.clone();
+        let over = guard.no_longer(caller.clone(), requirement, admission.database.clone());
+        let watch = Watch::new(async move {
+            match refused {
+                None => over.await,
+                Some(refused) => tokio::select! {
+                    biased;
+                    status = refused => status,
+                    status = over => status,
+                },
+            }
+        });
+        body = watch.request(body);
+        Some(watch)
     } else {
-        let frame = read_unary(body, guard.limits().of(requirement)).await?;
-        let target =
-            scan(payload(&frame), requirement).map_err(|error| undecodable(&error.to_string()))?;
-        permit(guard, caller.as_ref(), requirement, &target, &parts)?;
-        (Body::new(Full::new(frame)), None)
+        refused.map(Watch::new)
     };
+    let Admission { database, ground, .. } = admission;
+    parts.extensions.insert(Admitted { requirement, database, ground });
     if let Some(caller) = caller {
         parts.extensions.insert(caller);
     }
     Ok((http::Request::from_parts(parts, body), watch))
+}
+
+/// Decides by what the first message says; a call with many of them before any has been read.
+async fn decide<B>(judge: Judge, body: B) -> Result<Admission, Status>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let requirement = judge.requirement;
+    let limit = judge.guard.limits().of(requirement);
+    if !requirement.many_requests {
+        return admit(judge, Intake::new(body, limit, requirement)).await;
+    }
+    let target = Target::default();
+    let ground = judge.decide(&target)?;
+    let database = judge.database(&target).to_owned();
+    let (body, refusal) = Messages::check(body, limit);
+    Ok(Admission { body, database, ground, refusal: Some(refusal) })
+}
+
+/// Resolves when a message that is under way is refused, else never.
+async fn refused(refusal: oneshot::Receiver<Status>) -> Status {
+    match refusal.await {
+        Ok(status) => status,
+        Err(_) => std::future::pending().await,
+    }
 }
 
 async fn authenticate(guard: &Guard, parts: &Parts) -> Result<Caller, Status> {
@@ -133,19 +195,13 @@ async fn authenticate(guard: &Guard, parts: &Parts) -> Result<Caller, Status> {
     guard.authenticate(login, peer, parts.uri.path()).await.map_err(unauthenticated)
 }
 
-fn permit(
-    guard: &Guard,
-    caller: Option<&Caller>,
-    requirement: &'static Requirement,
-    target: &Target,
-    parts: &Parts,
-) -> Result<(), Status> {
-    let _permit = guard.decide(caller, requirement, target, &connection(parts)).map_err(denied)?;
-    if requirement.served { Ok(()) } else { Err(not_served(requirement)) }
+fn check_single(parts: &Parts) -> Result<(), Status> {
+    let twice = SINGLE.into_iter().find(|name| parts.headers.get_all(name).iter().nth(1).is_some());
+    twice.map_or(Ok(()), |name| Err(repeated(name.as_str())))
 }
 
 /// The database of the connection, empty if it has none.
-fn connection(parts: &Parts) -> Cow<'_, str> {
-    let value = parts.headers.get("dbname").map(http::HeaderValue::as_bytes);
-    String::from_utf8_lossy(value.unwrap_or_default())
+fn connection(parts: &Parts) -> String {
+    let value = parts.headers.get(DATABASE).map(http::HeaderValue::as_bytes);
+    String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
 }

@@ -1,8 +1,9 @@
-//! A streaming RPC is decided again at each new revision and when the state becomes too old, as
-//! long as it lasts.
+//! A call that was let in is watched for what ends it: of a message that is still coming, that it
+//! turns out forbidden; of a streaming RPC, which is decided again at each new revision and when
+//! the state becomes too old, that its caller is gone or may no longer.
 //!
-//! When its caller is gone or may no longer, the answer ends there and then with the status that a
-//! new call would get, and the request's body ends too, so that nobody goes on reading it.
+//! The answer ends there and then with the status that a new call would get, and the request's body
+//! breaks off too, so that nobody goes on reading it.
 
 use std::error::Error;
 use std::future::Future;
@@ -10,6 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::HeaderMap;
 use http_body::Frame;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -42,19 +44,29 @@ impl Watch {
     }
 
     /// The answer, which ends when the caller may no longer.
-    pub(super) async fn answer<E>(
+    pub(super) async fn answer<R, E>(
         mut self,
-        answer: impl Future<Output = Result<http::Response<Body>, E>>,
-    ) -> Result<http::Response<Body>, E> {
+        answer: impl Future<Output = Result<http::Response<R>, E>>,
+    ) -> Result<http::Response<Body>, E>
+    where
+        R: http_body::Body<Data = Bytes> + Send + 'static,
+        R::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         let answer = tokio::select! {
             biased;
-            status = &mut self.verdict => {
-                self.ended.cancel();
-                return Ok(status.into_http());
-            }
-            answer = answer => answer?,
+            status = &mut self.verdict => return Ok(self.end(&status)),
+            answer = answer => answer,
         };
-        Ok(answer.map(|body| Body::new(AnswerBody { inner: Some(body), watch: self })))
+        // Whoever answers has read the request just before, and so the verdict may have come.
+        if let Some(status) = (&mut self.verdict).now_or_never() {
+            return Ok(self.end(&status));
+        }
+        Ok(answer?.map(|body| Body::new(AnswerBody { inner: Some(Body::new(body)), watch: self })))
+    }
+
+    fn end(&self, status: &Status) -> http::Response<Body> {
+        self.ended.cancel();
+        status.clone().into_http()
     }
 }
 
@@ -78,8 +90,10 @@ impl http_body::Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.ended.as_mut().poll(context).is_ready() {
+        if self.inner.is_some() && self.ended.as_mut().poll(context).is_ready() {
             self.inner = None;
+            // Not a proper end: what has come may be half of a message.
+            return Poll::Ready(Some(Err(Status::cancelled("this call may not go on"))));
         }
         match &mut self.inner {
             Some(body) => Pin::new(body).poll_frame(context),
@@ -168,6 +182,7 @@ mod tests {
         let trailers = answer.frame().await.unwrap().unwrap().into_trailers().unwrap();
         assert_eq!(trailers["grpc-status"], "7");
         assert!(answer.frame().await.is_none());
+        assert_eq!(request.frame().await.unwrap().unwrap_err().code(), tonic::Code::Cancelled);
         assert!(request.frame().await.is_none());
         assert!(server.is_closed());
     }

@@ -1,9 +1,10 @@
 //! What a request is about, read from the top-level fields of its protobuf message without
 //! decoding it: database and object names, and what else it says that has a rule of its own.
 //!
-//! Which fields those are stands in `proto/requirements.txt`.
+//! Which fields those are stands in `proto/requirements.txt`; they are found by `scanner.rs`.
 
-use super::wire::{Fields, ScanError, Value, message, text, text_at};
+use super::wire::{ScanError, Value, message, text, text_at};
+use crate::model::DEFAULT_DATABASE;
 use crate::policy::{Condition, ObjectSource, Requirement};
 
 /// What a request is about. Everything but the names is empty for nearly all requests.
@@ -29,86 +30,79 @@ pub struct Target {
     pub binlogs: bool,
     /// It says that it is replicated.
     pub replicated: bool,
+    /// It names its object by id.
+    pub by_id: bool,
 }
 
-/// Reads from a whole message what its row asks for. Of a repeated occurrence of a name the last
-/// one counts, as in protobuf; a claim counts if it occurs at all.
-///
-/// # Errors
-/// The message is malformed. Fields that are not asked for are checked for their frame only.
-pub fn scan(bytes: &[u8], requirement: &Requirement) -> Result<Target, ScanError> {
-    let mut target = Target::default();
-    let mut names = Names::new(requirement);
-    if requirement.conditions.iter().any(|one| matches!(one, Condition::Crossing(_))) {
-        target.other_database = Some(String::new());
+impl Target {
+    /// What a request is about of which no field has been read.
+    pub(super) fn new(requirement: &Requirement) -> Self {
+        let mut target = Self::default();
+        if matches!(requirement.object, ObjectSource::Field(_)) {
+            target.objects.push(String::new());
+        }
+        if requirement.conditions.iter().any(|one| matches!(one, Condition::Crossing(_))) {
+            target.other_database = Some(String::new());
+        }
+        target
     }
-    let mut by_id = false;
-    let mut fields = Fields(bytes);
-    while let Some((number, value)) = fields.next()? {
-        by_id |= is_id(requirement, number, value)?;
+
+    /// The database that the request is about: the one it names, else that of the connection, else
+    /// `default`.
+    #[must_use]
+    pub fn database_or<'a>(&'a self, connection: &'a str) -> &'a str {
+        database_of(&self.database, connection)
+    }
+
+    /// The target database by the same rule, if there is one.
+    pub(super) fn other_database_or<'a>(&'a self, connection: &'a str) -> Option<&'a str> {
+        self.other_database.as_deref().map(|name| database_of(name, connection))
+    }
+
+    /// Takes in a field that the row asks for. Of a repeated occurrence of a name the last one
+    /// counts, as in protobuf; a claim counts if it occurs at all.
+    pub(super) fn read(
+        &mut self,
+        requirement: &Requirement,
+        number: u32,
+        value: Value<'_>,
+    ) -> Result<(), ScanError> {
         if requirement.database == Some(number) {
-            text(number, value)?.clone_into(&mut target.database);
+            text(number, value)?.clone_into(&mut self.database);
         }
-        names.read(number, value)?;
+        self.name(requirement.object, number, value)?;
         for condition in requirement.conditions {
-            target.claim(*condition, number, value)?;
-        }
-    }
-    target.objects = if by_id { vec![String::new()] } else { names.objects() };
-    Ok(target)
-}
-
-/// Whether the field names the object by id.
-fn is_id(requirement: &Requirement, number: u32, value: Value<'_>) -> Result<bool, ScanError> {
-    if !requirement.conditions.contains(&Condition::Id(number)) {
-        return Ok(false);
-    }
-    match value {
-        Value::Number(id) => Ok(id != 0),
-        Value::Bytes(_) | Value::Fixed => Err(ScanError::WireType(number)),
-    }
-}
-
-/// The object names of a message so far.
-struct Names<'a> {
-    source: ObjectSource,
-    names: Vec<&'a str>,
-}
-
-impl<'a> Names<'a> {
-    fn new(requirement: &Requirement) -> Self {
-        let names = match requirement.object {
-            ObjectSource::Field(_) => vec![""],
-            _ => Vec::new(),
-        };
-        Self { source: requirement.object, names }
-    }
-
-    fn read(&mut self, number: u32, value: Value<'a>) -> Result<(), ScanError> {
-        let found = match self.source {
-            ObjectSource::Field(field) if field == number => Some(text(number, value)?),
-            ObjectSource::Nested(field) if field == number => text_at(number, value, &[1])?,
-            ObjectSource::Role(field) if field == number => text_at(number, value, &[1, 1])?,
-            ObjectSource::Repeated(field) if field == number => {
-                self.names.push(text(number, value)?);
-                None
-            }
-            _ => None,
-        };
-        if let Some(name) = found {
-            self.names = vec![name];
+            self.claim(*condition, number, value)?;
         }
         Ok(())
     }
 
-    fn objects(self) -> Vec<String> {
-        let nested = matches!(self.source, ObjectSource::Nested(_) | ObjectSource::Role(_));
-        let names = self.names.into_iter().filter(|name| !nested || !name.is_empty());
-        names.map(str::to_owned).collect()
+    /// An object's name. One that is given by id stays so whatever names stand beside it.
+    fn name(
+        &mut self,
+        source: ObjectSource,
+        number: u32,
+        value: Value<'_>,
+    ) -> Result<(), ScanError> {
+        let found = match source {
+            ObjectSource::Field(field) if field == number => Some(text(number, value)?),
+            ObjectSource::Nested(field) if field == number => text_at(number, value, &[1])?,
+            ObjectSource::Role(field) if field == number => text_at(number, value, &[1, 1])?,
+            ObjectSource::Repeated(field) if field == number => {
+                self.objects.push(text(number, value)?.to_owned());
+                None
+            }
+            _ => None,
+        };
+        let Some(name) = found.filter(|_| !self.by_id) else { return Ok(()) };
+        self.objects.clear();
+        // In a message, an empty name is as good as none.
+        if !name.is_empty() || matches!(source, ObjectSource::Field(_)) {
+            self.objects.push(name.to_owned());
+        }
+        Ok(())
     }
-}
 
-impl Target {
     fn claim(
         &mut self,
         condition: Condition,
@@ -140,6 +134,14 @@ impl Target {
                     text(number, value)?.clone_into(&mut self.collection);
                 }
             }
+            Condition::Id(field) if number == field => match value {
+                Value::Number(0) => {}
+                Value::Number(_) => {
+                    self.by_id = true;
+                    self.objects = vec![String::new()];
+                }
+                Value::Bytes(_) | Value::Fixed => return Err(ScanError::WireType(number)),
+            },
             Condition::Binlogs(options) if number == options => {
                 let key = text_at(number, value, &[KEY])?.unwrap_or_default();
                 let wanted = text_at(number, value, &[VALUE])?.unwrap_or_default();
@@ -155,6 +157,35 @@ impl Target {
         }
         Ok(())
     }
+}
+
+fn database_of<'a>(name: &'a str, connection: &'a str) -> &'a str {
+    let named = [name, connection].into_iter().find(|name| !name.is_empty());
+    named.unwrap_or(DEFAULT_DATABASE)
+}
+
+/// Whether the row asks for this field.
+pub(super) fn is_asked_for(requirement: &Requirement, number: u32) -> bool {
+    let object = match requirement.object {
+        ObjectSource::Any => None,
+        ObjectSource::Field(field)
+        | ObjectSource::Nested(field)
+        | ObjectSource::Repeated(field)
+        | ObjectSource::Role(field) => Some(field),
+    };
+    requirement.database == Some(number)
+        || object == Some(number)
+        || requirement.conditions.iter().any(|condition| match *condition {
+            Condition::Base => number == BASE,
+            Condition::RowSecurity(one, other) => number == one || number == other,
+            Condition::Crossing(field) | Condition::Id(field) | Condition::Binlogs(field) => {
+                number == field
+            }
+            Condition::IfNamed => false,
+            Condition::RowSecurityProperties { properties, removed, collection } => {
+                [properties, removed, collection].contains(&number)
+            }
+        })
 }
 
 /// The field of a request with its `MsgBase`, and the one in that with its `ReplicateInfo`.
@@ -178,6 +209,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
+    use crate::layer::scan;
     use crate::policy::find;
     use crate::proto::milvus as pb;
 

@@ -23,6 +23,9 @@ pub enum ScanError {
     /// A field that is read is not UTF-8.
     #[error("field {0} is not valid UTF-8")]
     Utf8(u32),
+    /// The fields that are read are larger together than any names are.
+    #[error("the fields that say what the request is about are too long, field {0} among them")]
+    TooLong(u32),
 }
 
 /// The value of a field.
@@ -79,12 +82,8 @@ impl<'a> Fields<'a> {
         if self.0.is_empty() {
             return Ok(None);
         }
-        let tag = self.varint()?;
-        let number = u32::try_from(tag >> 3).map_err(|_| ScanError::Tag)?;
-        if number == 0 || number > MAX_FIELD {
-            return Err(ScanError::Tag);
-        }
-        let value = match tag & 7 {
+        let (number, wire_type) = split_tag(self.varint()?)?;
+        let value = match wire_type {
             0 => Value::Number(self.varint()?),
             1 => self.skip(8)?,
             2 => {
@@ -97,23 +96,15 @@ impl<'a> Fields<'a> {
         Ok(Some((number, value)))
     }
 
-    /// A number of at most ten bytes, in its shortest form.
     fn varint(&mut self) -> Result<u64, ScanError> {
-        let mut value = 0_u64;
-        for index in 0..10_u32 {
+        let mut varint = Varint::default();
+        loop {
             let (&byte, rest) = self.0.split_first().ok_or(ScanError::Truncated)?;
             self.0 = rest;
-            let bits = u64::from(byte & 0x7f);
-            if index == 9 && byte > 1 {
-                return Err(ScanError::Varint);
-            }
-            value |= bits << (7 * index);
-            if byte & 0x80 == 0 {
-                let shortest = index == 0 || byte != 0;
-                return if shortest { Ok(value) } else { Err(ScanError::Varint) };
+            if let Some(value) = varint.push(byte)? {
+                return Ok(value);
             }
         }
-        Err(ScanError::Varint)
     }
 
     fn skip(&mut self, length: u64) -> Result<Value<'a>, ScanError> {
@@ -127,6 +118,45 @@ impl<'a> Fields<'a> {
         self.0 = rest;
         Ok(taken)
     }
+}
+
+/// A number of at most ten bytes, in its shortest form, of which not all need have come.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Varint {
+    value: u64,
+    bytes: u32,
+}
+
+impl Varint {
+    /// Whether nothing of it has come.
+    pub(super) fn is_empty(self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Takes its next byte; gives the number if that was the last one.
+    pub(super) fn push(&mut self, byte: u8) -> Result<Option<u64>, ScanError> {
+        let last_possible = self.bytes == 9;
+        if last_possible && byte > 1 {
+            return Err(ScanError::Varint);
+        }
+        self.value |= u64::from(byte & 0x7f) << (7 * self.bytes);
+        let first = self.is_empty();
+        self.bytes += 1;
+        if byte & 0x80 != 0 {
+            return Ok(None);
+        }
+        let shortest = first || byte != 0;
+        if shortest { Ok(Some(self.value)) } else { Err(ScanError::Varint) }
+    }
+}
+
+/// Field number and wire type of a tag.
+pub(super) fn split_tag(tag: u64) -> Result<(u32, u64), ScanError> {
+    let number = u32::try_from(tag >> 3).map_err(|_| ScanError::Tag)?;
+    if number == 0 || number > MAX_FIELD {
+        return Err(ScanError::Tag);
+    }
+    Ok((number, tag & 7))
 }
 
 /// The highest field number there is.

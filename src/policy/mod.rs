@@ -15,5 +15,5 @@ mod rules;
 
 pub use decide::{Claims, Request, decide};
 pub use decision::{Decision, Denial, Ground, Permit};
-pub use requirement::{Condition, Need, ObjectSource, Requirement, all, find};
+pub use requirement::{Condition, Home, Need, ObjectSource, Requirement, all, find};
 pub use rules::Rules;

@@ -28,6 +28,18 @@ pub enum Need {
     },
 }
 
+/// Who answers an RPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// This package, or nobody: users, roles, grants, privilege groups, backups of them, tags of
+    /// users, health and reflection. An upstream is never asked, also for what is not
+    /// [served](Requirement::served) here.
+    Here,
+    /// The upstream, if there is one. Without one the package answers the few that are
+    /// [served](Requirement::served).
+    Data,
+}
+
 /// Where a request names the objects that are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectSource {
@@ -85,6 +97,8 @@ pub struct Requirement {
     pub documented: Need,
     /// What it needs in `compat: milvus`.
     pub milvus: Need,
+    /// Who answers it.
+    pub home: Home,
     /// Number of the request field with the database name.
     pub database: Option<u32>,
     /// Where the object names stand.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use tonic::Status;
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
@@ -15,7 +16,7 @@ use tower::{Service, ServiceExt as _};
 
 use super::{BodyDeadline, Endless};
 use crate::grpc::MilvusRpcs;
-use crate::policy::find;
+use crate::policy::{Requirement, find};
 use crate::proto::DESCRIPTORS;
 use crate::proto::milvus::milvus_service_server::{MilvusServiceServer, SERVICE_NAME};
 
@@ -75,6 +76,10 @@ impl Service<Request<Body>> for Rpcs {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let row = find(request.uri().path());
+        if let Some(row) = row.filter(|row| !row.served) {
+            return Box::pin(not_served(row, request.into_body()));
+        }
         let service = request.uri().path().strip_prefix('/').and_then(|path| path.split_once('/'));
         let boxed = match service.map(|(service, _)| service) {
             Some(SERVICE_NAME) => return self.0.milvus.clone().call(request),
@@ -86,7 +91,6 @@ impl Service<Request<Body>> for Rpcs {
                 return Box::pin(async move { Ok(status.into_http()) });
             }
         };
-        let row = find(request.uri().path());
         let endless = row.is_some_and(|row| row.streaming);
         if row.is_some_and(|row| row.many_requests)
             && let Some(deadline) = request.extensions().get::<BodyDeadline>()
@@ -103,4 +107,18 @@ impl Service<Request<Body>> for Rpcs {
             Ok(answer)
         })
     }
+}
+
+/// The answer to an RPC that is known, allowed, and not answered here. Its message is read first:
+/// whether it is allowed may be known only then.
+async fn not_served(
+    requirement: &'static Requirement,
+    mut body: Body,
+) -> Result<Response<Body>, Infallible> {
+    while !requirement.streaming && matches!(body.frame().await, Some(Ok(_))) {}
+    let status = Status::unimplemented(format!(
+        "method {} is not served here: this server answers users and roles, and keeps no data",
+        requirement.method
+    ));
+    Ok(status.into_http())
 }

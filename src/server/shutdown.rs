@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::handshake::Handshakes;
 use super::http2::Spawner;
 use super::listener::{Accept, accept_loop};
-use super::request::Answering;
+use super::request::{Answering, HttpService};
 use super::{BoxError, Limits, RequestBody, connection, panic};
 
 /// Serves every connection of `listeners` with clones of `service` until `shutdown` is ready;
@@ -41,6 +42,20 @@ pub async fn run<L, S, B>(
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
+    run_with(listeners, None, service, limits, shutdown).await;
+}
+
+/// As [`run`], over TLS if there are handshakes to do.
+pub(crate) async fn run_with<L, S>(
+    listeners: Vec<L>,
+    handshakes: Option<Handshakes>,
+    service: S,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) where
+    L: Accept,
+    S: HttpService,
+{
     panic::install_hook();
     let grace = limits.shutdown_grace;
     let limits = Arc::new(limits);
@@ -52,6 +67,7 @@ pub async fn run<L, S, B>(
 
     for listener in listeners {
         let (service, limits) = (service.clone(), Arc::clone(&limits));
+        let handshakes = handshakes.clone();
         let (token, streams) = (closing.clone(), spawner.clone());
         let accepting = accept_loop(listener, move |stream, peer| {
             let answering = Answering {
@@ -60,7 +76,7 @@ pub async fn run<L, S, B>(
                 limits: Arc::clone(&limits),
                 closing: token.clone(),
             };
-            let serving = connection::serve(stream, answering, streams.clone());
+            let serving = connection::serve(stream, handshakes.clone(), answering, streams.clone());
             streams.tracker.spawn(serving);
         });
         let token = closing.clone();

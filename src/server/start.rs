@@ -8,9 +8,11 @@ use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
 use super::front::Front;
+use super::handshake::Handshakes;
 use super::health::Health;
 use super::rpcs::Rpcs;
-use super::{Limits, bind_all, run};
+use super::shutdown::run_with;
+use super::{Limits, bind_all, renewal};
 use crate::admin::BootstrapError;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Browsers, Compat, EtcdSettings, Settings, StoreSetting};
@@ -24,6 +26,7 @@ use crate::store::{
     EtcdIdentity, EtcdLogin, EtcdOptions, EtcdStore, EtcdTls, MemoryStore, SledOptions, SledStore,
     Store, StoreError,
 };
+use crate::tls::{ServerTls, TlsError};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,14 @@ pub enum StartError {
     /// The store could not be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file of TLS cannot be used.
+    #[error("{setting}: {source}")]
+    Tls {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The file, and what is wrong with it.
+        source: TlsError,
+    },
     /// The deployment could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -69,7 +80,12 @@ impl StartError {
     /// Whether the configuration has to change before a start can succeed.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::DefaultRootPassword | Self::Bootstrap(BootstrapError::RootPassword(_)))
+        matches!(
+            self,
+            Self::DefaultRootPassword
+                | Self::Tls { .. }
+                | Self::Bootstrap(BootstrapError::RootPassword(_))
+        )
     }
 }
 
@@ -82,6 +98,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     limits: Limits,
     compat: Compat,
+    tls: Option<Arc<ServerTls>>,
 }
 
 /// Opens the store that the settings name. Blocks until it is open.
@@ -147,8 +164,9 @@ impl Server {
         if is_new(&settings.store) {
             check_first_password(settings)?;
         }
+        let tls = renewal::open(settings.tls.as_ref()).await?;
         let deployment = open(settings).await?;
-        match Self::with_deployment(settings, deployment.clone()).await {
+        match Self::assemble(settings, deployment.clone(), tls).await {
             Ok(server) => Ok(server),
             Err(error) => {
                 // The directory is free again before anybody hears of the failure.
@@ -168,6 +186,15 @@ impl Server {
     pub async fn with_deployment(
         settings: &Settings,
         deployment: Deployment,
+    ) -> Result<Self, StartError> {
+        let tls = renewal::open(settings.tls.as_ref()).await?;
+        Self::assemble(settings, deployment, tls).await
+    }
+
+    async fn assemble(
+        settings: &Settings,
+        deployment: Deployment,
+        tls: Option<Arc<ServerTls>>,
     ) -> Result<Self, StartError> {
         prepare(settings, &deployment).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -197,6 +224,7 @@ impl Server {
             listeners,
             limits: connection_limits(settings),
             compat: settings.compat,
+            tls,
         })
     }
 
@@ -222,8 +250,13 @@ impl Server {
             Compat::Documented => "documented",
             Compat::Milvus => "milvus",
         };
+        let tls = match self.tls.as_deref().map(ServerTls::is_mutual) {
+            None => "off",
+            Some(false) => "server",
+            Some(true) => "mutual",
+        };
         format!(
-            "milvus-rbac ready listen={} store={} compat={compat} users={} roles={} revision={}",
+            "milvus-rbac ready listen={} tls={tls} store={} compat={compat} users={} roles={} revision={}",
             addresses.join(","),
             admin.writer().store(),
             state.users().len(),
@@ -237,9 +270,11 @@ impl Server {
     /// # Errors
     /// The store could not be closed; nothing acknowledged depends on that.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
-        let Self { deployment, front, health, listeners, limits, .. } = self;
+        let Self { deployment, front, health, listeners, limits, tls, .. } = self;
+        let handshakes = tls.clone().map(Handshakes::new);
         tokio::select! {
-            () = run(listeners, front, limits, shutdown) => {}
+            () = run_with(listeners, handshakes, front, limits, shutdown) => {}
+            never = renewal::follow(tls) => match never {},
             never = health.follow(deployment.admin().writer().freshness()) => match never {},
         }
         // Closing waits for the writer's thread.
@@ -325,7 +360,7 @@ fn warn_of_exposure(settings: &Settings) {
     if !settings.security.authorization {
         tracing::warn!("authorization is off: everybody who can connect may do everything");
     }
-    if settings.listens_beyond_loopback() {
+    if settings.listens_beyond_loopback() && settings.tls.is_none() {
         tracing::warn!("listening beyond loopback without TLS: passwords travel in the clear");
     }
 }

@@ -1,10 +1,15 @@
 //! Object rows and the privileges under their ids.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use crate::model::{Change, GrantId, Grantor, ObjectRow, Record, RecordKey, RoleName};
+use super::glob::is_pattern;
+use super::stored_privilege::split_object;
+use crate::model::{
+    Change, DEFAULT_DATABASE, GrantId, Grantor, ObjectRow, ObjectType, Record, RecordKey, RoleName,
+};
 
 /// Type and object of a row, in stored spelling.
 type Target = (Arc<str>, Arc<str>);
@@ -76,10 +81,23 @@ impl Grants {
     /// another role shares stay with that role.
     #[must_use]
     pub fn removal_of(&self, role: &RoleName) -> Vec<Change> {
+        let rows: Vec<_> = self.rows_of(role).collect();
+        self.removal_of_rows(&rows)
+    }
+
+    /// The changes that remove these rows, each named once, and what stands under them. Privileges
+    /// under an id that yet another row leads to stay with that row.
+    #[must_use]
+    pub fn removal_of_rows(&self, rows: &[(ObjectRow, &GrantId)]) -> Vec<Change> {
+        let mut leading: BTreeMap<&GrantId, usize> = BTreeMap::new();
         let mut changes = Vec::new();
-        for (row, id) in self.rows_of(role) {
-            changes.push(Change::Delete(RecordKey::Row(row)));
-            if self.is_shared(id, role) {
+        for (row, id) in rows {
+            *leading.entry(id).or_default() += 1;
+            changes.push(Change::Delete(RecordKey::Row(row.clone())));
+        }
+        for (id, count) in leading {
+            // Only ids of 16 digits can collide, but any may have been copied.
+            if self.holders_of(id).len() > count {
                 continue;
             }
             for privilege in self.privileges.get(id).into_iter().flat_map(OrdMap::keys) {
@@ -87,11 +105,6 @@ impl Grants {
             }
         }
         changes
-    }
-
-    /// Whether a row of some other role leads to the same id. Only ids of 16 digits can collide.
-    fn is_shared(&self, id: &GrantId, role: &RoleName) -> bool {
-        self.holders_of(id).iter().any(|other| other != role)
     }
 
     fn hold(&mut self, id: &GrantId, role: &RoleName) {
@@ -221,6 +234,65 @@ impl Grants {
     #[must_use]
     pub fn is_id_shared(&self, row: &ObjectRow, id: &GrantId) -> bool {
         self.holders_of(id).len() > usize::from(self.id_of(row) == Some(id))
+    }
+}
+
+/// The rows of all roles that are about one place, and not about more by a pattern.
+impl Grants {
+    /// The rows about exactly this object of this database, however it is spelt, with their ids,
+    /// ascending by role. A pattern is no object: for one there are none. The cost depends on the
+    /// number of roles.
+    #[must_use]
+    pub fn rows_on(
+        &self,
+        object_type: ObjectType,
+        database: &str,
+        name: &str,
+    ) -> Vec<(ObjectRow, &GrantId)> {
+        if is_pattern(database) || is_pattern(name) {
+            return Vec::new();
+        }
+        let object_type: Arc<str> = Arc::from(object_type.as_str());
+        let target = |object: String| -> Target { (object_type.clone(), Arc::from(object)) };
+        let (mut exact, mut followed) = (Vec::new(), Vec::new());
+        // A decision drops what stands behind a second dot.
+        let mut spelt = |database: &str| {
+            exact.push(target(format!("{database}.{name}")));
+            followed.push(target(format!("{database}.{name}.")));
+        };
+        spelt(database);
+        if database == DEFAULT_DATABASE {
+            spelt("");
+            // From before databases. First, because Milvus looks it up first.
+            exact.insert(0, target(name.to_owned()));
+        }
+        let mut found = Vec::new();
+        for (role, rows) in &self.rows {
+            let at = exact.iter().filter_map(|target| rows.get_key_value(target));
+            let behind = followed.iter().flat_map(|first| {
+                rows.range(first.clone()..)
+                    .take_while(|(at, _)| at.0 == first.0 && at.1.starts_with(&*first.1))
+            });
+            for ((object_type, object), id) in at.chain(behind) {
+                if split_object(object) == (database, name) {
+                    let (object_type, object) = (object_type.clone(), object.clone());
+                    found.push((ObjectRow { role: role.clone(), object_type, object }, id));
+                }
+            }
+        }
+        found
+    }
+
+    /// The rows about anything in exactly this database, with their ids, ascending by role. A
+    /// pattern is no database: for one there are none. Looks at every row there is: for changes
+    /// that are rare.
+    #[must_use]
+    pub fn rows_in(&self, database: &str) -> Vec<(ObjectRow, &GrantId)> {
+        if is_pattern(database) {
+            return Vec::new();
+        }
+        let rows = self.rows.keys().flat_map(|role| self.rows_of(role));
+        rows.filter(|(row, _)| split_object(&row.object).0 == database).collect()
     }
 }
 

@@ -5,14 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms each room may use, beside itself. `grpc::codec` is one door of the room `grpc`.
-const DOORS: [(&str, &[&str]); 21] = [
+const DOORS: [(&str, &[&str]); 22] = [
     ("model", &[]),
     ("clock", &[]),
     ("freshness", &["clock"]),
     ("log", &[]),
+    ("tls", &[]),
     ("snapshot", &["model"]),
     ("policy", &["model", "snapshot"]),
-    ("store", &["model", "proto", "clock"]),
+    ("store", &["model", "proto", "clock", "tls"]),
     ("copy", &["model", "store"]),
     ("credential", &["model", "snapshot", "clock"]),
     ("writer", &["model", "snapshot", "store", "clock", "freshness"]),
@@ -62,6 +63,8 @@ const DOORS: [(&str, &[&str]); 21] = [
             "deployment",
             "telemetry",
             "proto",
+            "log",
+            "tls",
         ],
     ),
 ];

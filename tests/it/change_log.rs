@@ -143,11 +143,11 @@ async fn a_flood_without_logins_does_not_keep_back_the_line_of_a_denial() {
 }
 
 #[tokio::test]
-async fn a_name_of_1_mib_costs_no_more_than_a_line() {
+async fn a_name_of_a_thousand_kib_costs_no_more_than_a_line_and_one_of_2_mib_is_refused() {
     let log = Log::begin();
     let server = TestServer::start().await;
     let ann = plain(&server, "logged_bea").await;
-    let huge = format!("logged_huge{}", "x".repeat(1 << 20));
+    let huge = format!("logged_huge{}", "x".repeat(1000 << 10));
     assert_eq!(ann.select_user(&huge).await.unwrap_err().code(), Code::PermissionDenied);
     let denied = log.line("logged_huge").await;
     assert_eq!(denied["fields"]["message"], "denied");
@@ -155,6 +155,8 @@ async fn a_name_of_1_mib_costs_no_more_than_a_line() {
     let root = server.grpc(ROOT).await;
     let member = huge.replace("huge", "member");
     assert_ne!(root.operate_user_role(&member, "admin", 0).await.unwrap().code, 0);
+    let larger = huge.repeat(2);
+    assert_eq!(root.select_user(&larger).await.unwrap_err().code(), Code::ResourceExhausted);
     let refused = log.line("logged_member").await;
     assert_eq!(refused["fields"]["outcome"], "refused");
     for name in ["logged_huge", "logged_member"] {

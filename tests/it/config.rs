@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use milvus_rbac::config::{
     Browsers, Compat, ConfigErrors, FixedEnvironment, Flags, Loaded, LogFormat, Settings, Source,
-    StoreSetting, load,
+    StoreSetting, TlsSettings, load,
 };
 use tempfile::TempDir;
 
@@ -139,7 +139,8 @@ rbac:
     };
     let lines = mistakes(load(&flags, &environment));
     let starts = [
-        ":3: common.security.tlsMode: TLS is not built yet",
+        ":3: common.security.tlsMode: 1 needs tls.serverPemPath, the path of a PEM file",
+        ":3: common.security.tlsMode: 1 needs tls.serverKeyPath, the path of a PEM file",
         ":4: `common.security.superUser` is no setting; did you mean `common.security.superUsers`?",
         ":6: proxy.maxUserNum: `many` is not a whole number",
         ":9: rbac.bcryptCost: `31` is not a whole number from 4 to 14",
@@ -232,6 +233,13 @@ common:
     tlsMode: 0
   session:
     ttl: 30
+tls:
+  serverPemPath: configs/cert/server.pem
+  serverKeyPath: configs/cert/server.key
+  caPemPath: configs/cert/ca.pem
+internaltls:
+  serverPemPath: configs/cert/server.pem
+  sni: localhost
 builtinRoles:
   enable: false
   roles: {}
@@ -267,6 +275,7 @@ fn a_stock_milvus_file_is_accepted_and_authorization_stays_on() {
     }
     assert_eq!(settings.store, StoreSetting::default());
     assert!(settings.etcd.auth.is_none() && settings.etcd.ssl.is_none());
+    assert_eq!(settings.tls, None, "files are named, but the mode is 0");
     let check = loaded.check();
     assert!(check.starts_with("configuration is valid\n"), "{check}");
     assert!(check.contains("--insecure-no-authorization"), "{check}");
@@ -292,11 +301,45 @@ fn only_the_flag_turns_authorization_off() {
 }
 
 #[test]
-fn protection_that_is_not_built_refuses_to_start() {
-    for mode in ["1", "2"] {
-        let lines = mistakes(of_file(&format!("common: {{security: {{tlsMode: {mode}}}}}")));
-        assert!(lines[0].contains("TLS is not built yet"), "{lines:?}");
+fn each_tls_mode_needs_its_files_and_takes_no_others() {
+    let file = |mode: &str, files: &str| {
+        of_file(&format!("common: {{security: {{tlsMode: {mode}}}}}\ntls: {{{files}}}\n"))
+    };
+    let all = "serverPemPath: /s, serverKeyPath: /k, caPemPath: /c";
+    let tls = |mode| file(mode, all).unwrap().settings.tls;
+    let client_ca = |path: &str| Some(PathBuf::from(path));
+    let whole = TlsSettings { certificate: "/s".into(), key: "/k".into(), client_ca: None };
+    assert_eq!(tls("0"), None);
+    assert_eq!(tls("1"), Some(whole.clone()));
+    assert_eq!(tls("2"), Some(TlsSettings { client_ca: client_ca("/c"), ..whole.clone() }));
+
+    for (mode, files, needs) in [
+        ("1", "", &["tls.serverPemPath", "tls.serverKeyPath"][..]),
+        ("1", "serverPemPath: /s, serverKeyPath: ''", &["tls.serverKeyPath"]),
+        ("2", "serverPemPath: /s, serverKeyPath: /k", &["tls.caPemPath"]),
+    ] {
+        let lines = mistakes(file(mode, files));
+        assert_eq!(lines.len(), needs.len(), "{lines:?}");
+        for (line, key) in lines.iter().zip(needs) {
+            assert!(line.contains(&format!(":1: common.security.tlsMode: {mode} needs {key}")));
+        }
     }
+    let lines = mistakes(file("1", "serverPemPath: /s, serverKeyPath: /k, caPemPaht: /c"));
+    assert!(lines[0].contains("did you mean `tls.caPemPath`?"), "{lines:?}");
+    let shown = file("2", all).unwrap().show();
+    for line in ["common.security.tlsMode: 2", "tls.caPemPath: /c", "tls.serverKeyPath: /k"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let loaded = of_environment(&[
+        ("MILVUS_RBAC_COMMON_SECURITY_TLSMODE", "1"),
+        ("MILVUS_RBAC_TLS_SERVERPEMPATH", "/s"),
+        ("MILVUS_RBAC_TLS_SERVERKEYPATH", "/k"),
+    ]);
+    assert_eq!(loaded.unwrap().settings.tls, Some(whole));
+}
+
+#[test]
+fn values_that_nobody_could_have_meant_are_refused() {
     let lines = mistakes(of_file("common.security.tlsMode: 7"));
     assert!(lines[0].contains("none of 0, 1 and 2"), "{lines:?}");
     let lines = mistakes(of_file("proxy: {resolveAliasForPrivilege: maybe}"));

@@ -50,6 +50,7 @@ mod store_contract;
 mod streams;
 mod support;
 mod system_calls;
+mod tls;
 mod transport;
 mod under_way;
 mod users;

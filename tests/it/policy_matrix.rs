@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use milvus_rbac::model::{ObjectType, Privilege, PrivilegeKind};
-use milvus_rbac::policy::{Claims, Need, ObjectSource, Request, Requirement, Rules, decide};
+use milvus_rbac::policy::{Claims, Home, Need, ObjectSource, Request, Requirement, Rules, decide};
 use milvus_rbac::snapshot::Snapshot;
 
 use crate::support::state::State;
@@ -82,6 +82,7 @@ fn row(privilege: Privilege) -> &'static Requirement {
         path: "/matrix",
         documented: need,
         milvus: need,
+        home: Home::Data,
         database: Some(2),
         object: if global { ObjectSource::Any } else { ObjectSource::Field(3) },
         streaming: false,

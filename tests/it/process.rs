@@ -33,7 +33,7 @@ async fn standard_output_is_the_ready_line_and_nothing_else() {
     assert_eq!(
         process.ready,
         format!(
-            "milvus-rbac ready listen={} store=sled:{} compat=documented users=1 roles=1 \
+            "milvus-rbac ready listen={} tls=off store=sled:{} compat=documented users=1 roles=1 \
              revision=1",
             process.address,
             data.display()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use milvus_rbac::model::{Level, ObjectType};
-use milvus_rbac::policy::{Need, ObjectSource, Requirement, all, find};
+use milvus_rbac::policy::{Home, Need, ObjectSource, Requirement, all, find};
 use serde_json::Value;
 
 /// RPCs without an annotation and what they need here: in `documented`, then in `milvus` where
@@ -199,4 +199,68 @@ fn health_is_open_to_all_and_reflection_to_every_user() {
         assert_eq!((row.streaming, row.documented, row.milvus), (streaming, need, need), "{path}");
         assert_eq!((row.database, row.object), (None, ObjectSource::Any), "{path}");
     }
+}
+
+/// Privileges that only calls about users, roles and grants need. `Ownership` is Milvus's word for
+/// them; two calls that are not about them borrow such a privilege and have no annotation.
+fn is_about_users(privilege: &str) -> bool {
+    ["Ownership", "User", "PrivilegeGroup", "PrivilegeGroups", "RBAC"]
+        .iter()
+        .any(|word| privilege.ends_with(word))
+}
+
+#[test]
+fn what_is_about_users_roles_and_grants_is_never_an_upstreams_and_all_else_is() {
+    let mut here = 0;
+    for fact in facts() {
+        let row = find(&path(&fact)).unwrap();
+        let about_users = fact["privilege"].as_str().is_some_and(is_about_users);
+        here += usize::from(about_users);
+        let home = if about_users { Home::Here } else { Home::Data };
+        assert_eq!(row.home, home, "{}", row.method);
+    }
+    // Four about credentials, six about roles, three about grants, four about groups, two about
+    // backups, four about tags.
+    assert_eq!(here, 4 + 6 + 3 + 4 + 2 + 4);
+    for (path, ..) in OTHERS {
+        assert_eq!(find(path).unwrap().home, Home::Here, "{path}");
+    }
+}
+
+#[test]
+fn what_this_package_answers_is_its_own_but_for_what_any_server_says_of_itself() {
+    let served = all().iter().filter(|row| row.served && row.home == Home::Data);
+    let served: Vec<&str> = served.map(|row| row.method).collect();
+    let expected = [
+        "AllocTimestamp",
+        "CheckHealth",
+        "Connect",
+        "DescribeDatabase",
+        "GetComponentStates",
+        "GetVersion",
+        "ListDatabases",
+    ];
+    assert_eq!(served, expected);
+    // Nothing that changes users or roles is left to be refused as unknown by mistake.
+    let unserved = all().iter().filter(|row| !row.served && row.home == Home::Here);
+    let unserved: Vec<&str> = unserved.map(|row| row.method).collect();
+    assert_eq!(
+        unserved,
+        ["List", "AddUserTags", "DeleteUserTags", "GetUserTags", "ListUsersWithTag"]
+    );
+}
+
+#[test]
+fn every_request_that_names_a_user_or_role_stays_here() {
+    let lines = include_str!("../data/request_fields.txt").lines();
+    let mut named = 0;
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        if let [method, _, _, "user" | "role", ..] = columns[..] {
+            let row = find(&format!("/milvus.proto.milvus.MilvusService/{method}")).unwrap();
+            assert_eq!(row.home, Home::Here, "{method}");
+            named += 1;
+        }
+    }
+    assert!(named > 8, "{named}");
 }

@@ -14,15 +14,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-use super::{EtcdTls, StoreError};
+use super::{EtcdIdentity, EtcdTls, StoreError};
+use crate::tls::{ClientTls, Identity, TlsError};
 
 /// Anything that bytes go through.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -143,44 +141,26 @@ async fn open(address: &str, tls: Option<Arc<ClientConfig>>) -> io::Result<Box<d
 async fn load(tls: EtcdTls) -> Result<Arc<ClientConfig>, StoreError> {
     let path = tls.ca.clone();
     let reading = tokio::task::spawn_blocking(move || client_config(&tls));
-    reading.await.unwrap_or_else(|_| Err(unusable(&path)("reading it failed")))
+    reading.await.unwrap_or_else(|_| Err(unusable(&path, "reading it failed")))
 }
 
 fn client_config(tls: &EtcdTls) -> Result<Arc<ClientConfig>, StoreError> {
-    let versions = if tls.only_tls13 { &[&TLS13][..] } else { &[&TLS13, &TLS12] };
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(&tls.ca)? {
-        roots.add(certificate).map_err(unusable(&tls.ca))?;
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(versions)
-        .map_err(unusable(&tls.ca))?
-        .with_root_certificates(roots);
-    let mut config = match &tls.identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let key =
-                PrivateKeyDer::from_pem_file(&identity.key).map_err(unusable(&identity.key))?;
-            builder
-                .with_client_auth_cert(certificates(&identity.certificate)?, key)
-                .map_err(unusable(&identity.certificate))?
-        }
+    let wanted = ClientTls {
+        ca: Some(tls.ca.clone()),
+        identity: tls.identity.as_ref().map(|EtcdIdentity { certificate, key }| Identity {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        }),
+        only_tls13: tls.only_tls13,
     };
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(Arc::new(config))
+    wanted.load().map_err(|error| match error {
+        TlsError::File { path, detail } => StoreError::Tls { path, detail },
+        other @ TlsError::NoSystemRoots { .. } => unusable(&tls.ca, &other.to_string()),
+    })
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StoreError> {
-    let found: Vec<_> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(unusable(path))?;
-    if found.is_empty() {
-        return Err(unusable(path)("there is no certificate in it"));
-    }
-    Ok(found)
-}
-
-fn unusable<E: ToString>(path: &Path) -> impl Fn(E) -> StoreError {
-    move |error| StoreError::Tls { path: path.to_owned(), detail: error.to_string() }
+fn unusable(path: &Path, detail: &str) -> StoreError {
+    StoreError::Tls { path: path.to_owned(), detail: detail.to_owned() }
 }
 
 /// An error with what caused it; the outermost one alone says only that something failed.
@@ -203,7 +183,9 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
     use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::ring;
     use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+    use tokio_rustls::rustls::version::TLS12;
 
     use super::*;
 

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::client::*;
 use super::history::Outcome;
-use crate::support::etcd::{Certificates, Cluster, Replica};
+use crate::support::Certificates;
+use crate::support::etcd::{Cluster, Replica};
 
 const SECRET: &str = "s3cret-of-etcd";
 const WRONG: &str = "wr0ng-of-etcd";

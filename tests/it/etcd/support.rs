@@ -4,7 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::support::etcd::{Certificates, Cluster, Mode, Relay, Replica};
+use crate::support::Certificates;
+use crate::support::etcd::{Cluster, Mode, Relay, Replica};
 use crate::support::{ROOT, Rest};
 
 /// Long enough to see that nothing comes.

@@ -1,5 +1,6 @@
 //! A true server on a port of its own, and a client for each API; below `etcd`, true clusters.
 
+mod certificates;
 pub(crate) mod etcd;
 mod grpc;
 mod log;
@@ -11,6 +12,7 @@ pub(crate) mod state;
 mod status;
 mod wire;
 
+pub(crate) use certificates::{Certificates, Pair};
 pub(crate) use grpc::{Grpc, basic, encoded};
 pub(crate) use log::Log;
 pub(crate) use process::{

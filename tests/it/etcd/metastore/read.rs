@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use milvus_rbac::credential::{Caller, Login, Peer};
 use milvus_rbac::deployment::Deployment;
 use milvus_rbac::model::{Level, ObjectType, Privilege};
-use milvus_rbac::policy::{Claims, Need, ObjectSource, Requirement};
+use milvus_rbac::policy::{Claims, Home, Need, ObjectSource, Requirement};
 use milvus_rbac::proto::milvus as pb;
 use serde_json::Value;
 
@@ -239,6 +239,7 @@ pub(super) fn may(
         path: "",
         documented: need,
         milvus: need,
+        home: Home::Data,
         database: None,
         object: ObjectSource::Nested(1),
         streaming: false,

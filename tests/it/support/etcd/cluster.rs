@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::Certificates;
+use super::super::Certificates;
 use super::port::Port;
 use crate::support::{pause, resume};
 

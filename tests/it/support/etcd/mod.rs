@@ -5,13 +5,11 @@
 //! calls block; a test that runs them beside clients of its own needs a runtime of two threads.
 
 mod admin;
-mod certificates;
 mod cluster;
 mod port;
 mod relay;
 mod replica;
 
-pub(crate) use certificates::Certificates;
 pub(crate) use cluster::Cluster;
 pub(crate) use relay::{Mode, Relay};
 pub(crate) use replica::Replica;

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, date_time_ymd,
 };
 use tempfile::TempDir;
 
+/// A certificate and its key.
+pub(crate) type Pair = (PathBuf, PathBuf);
+
 /// PEM files, gone when dropped. No two authorities know each other's certificates.
 pub(crate) struct Certificates {
-    _home: TempDir,
+    home: TempDir,
+    authority: Issuer<'static, KeyPair>,
     pub(crate) ca: PathBuf,
     pub(crate) server: PathBuf,
     pub(crate) server_key: PathBuf,
@@ -29,16 +33,35 @@ impl Certificates {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let ca = write(home.path(), "ca.pem", &params.self_signed(&key).unwrap().pem());
-        let issuer = Issuer::new(params, key);
-        let mut params = named("etcd", &["127.0.0.1", "localhost"]);
-        // etcd is a client of its own, for its JSON gateway.
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let (server, server_key) = issue(&issuer, home.path(), "server", &params);
-        let mut params = named("milvus-rbac", &[]);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let (client, client_key) = issue(&issuer, home.path(), "client", &params);
-        Self { _home: home, ca, server, server_key, client, client_key }
+        let authority = Issuer::new(params, key);
+        let (server, server_key) = issue(&authority, home.path(), "server", &for_servers());
+        let (client, client_key) = issue(&authority, home.path(), "client", &for_clients());
+        Self { home, authority, ca, server, server_key, client, client_key }
+    }
+
+    /// A directory for more files.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Another certificate for the same servers, in files of this name.
+    pub(crate) fn another_server(&self, name: &str) -> Pair {
+        issue(&self.authority, self.home(), name, &for_servers())
+    }
+
+    /// The certificate of a client whose time is over.
+    pub(crate) fn expired_client(&self) -> Pair {
+        let mut params = for_clients();
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+        issue(&self.authority, self.home(), "expired", &params)
+    }
+
+    /// A certificate that its authority gave for servers only.
+    pub(crate) fn no_client(&self) -> Pair {
+        let mut params = for_servers();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        issue(&self.authority, self.home(), "no-client", &params)
     }
 
     /// What lets etcdctl in.
@@ -46,6 +69,20 @@ impl Certificates {
         [("cacert", &self.ca), ("cert", &self.client), ("key", &self.client_key)]
             .map(|(flag, path)| format!("--{flag}={}", path.display()))
     }
+}
+
+fn for_servers() -> CertificateParams {
+    let mut params = named("a server", &["127.0.0.1", "localhost"]);
+    // etcd is a client of its own, for its JSON gateway.
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+fn for_clients() -> CertificateParams {
+    let mut params = named("milvus-rbac", &[]);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
 }
 
 fn named(name: &str, addresses: &[&str]) -> CertificateParams {
@@ -60,7 +97,7 @@ fn issue(
     home: &Path,
     name: &str,
     params: &CertificateParams,
-) -> (PathBuf, PathBuf) {
+) -> Pair {
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, issuer).unwrap().pem();
     let certificate = write(home, &format!("{name}.pem"), &certificate);

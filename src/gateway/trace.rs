@@ -1,0 +1,40 @@
+//! The line in the log about a call that the upstream did not answer, with the decision that let
+//! it pass.
+
+use std::sync::Arc;
+
+use http::Request;
+
+use super::error::UpstreamError;
+use crate::credential::{Caller, Peer};
+use crate::layer::Admitted;
+use crate::log::{Clipped, LogPace};
+
+/// What is to be known about a call once it has failed.
+pub(super) struct Trace {
+    caller: Option<Caller>,
+    admitted: Admitted,
+    pace: Arc<LogPace>,
+}
+
+impl Trace {
+    pub(super) fn new<B>(request: &Request<B>, admitted: Admitted, pace: Arc<LogPace>) -> Self {
+        Self { caller: request.extensions().get::<Caller>().cloned(), admitted, pace }
+    }
+
+    /// Leaves the line, or counts it for the next one.
+    pub(super) fn failed(self, error: &UpstreamError) {
+        if *error == UpstreamError::Withdrawn {
+            return;
+        }
+        let Some(suppressed) = self.pace.admit() else { return };
+        let Admitted { requirement, database, ground } = &self.admitted;
+        let peer = self.caller.as_ref().map_or(Peer::LOCAL, Caller::peer);
+        let name = self.caller.as_ref().map_or("", Caller::name);
+        tracing::info!(
+            caller = ?Clipped(name), %peer, rpc = requirement.method,
+            database = ?Clipped(database), ?ground, %error, suppressed,
+            "allowed, and not answered by the upstream"
+        );
+    }
+}
