@@ -4,6 +4,8 @@
 //! not seen before; [`Authorizer::check`] never waits. Both refuse while the state is older than
 //! it may be.
 
+mod listing;
+
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -22,13 +24,15 @@ use crate::writer::{SubmitError, Writer};
 #[derive(Debug, Clone)]
 pub struct Authorizer(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     snapshots: Arc<SnapshotCell>,
     verifier: Arc<Verifier>,
     writer: Writer,
     freshness: Arc<Freshness>,
     rules: Rules,
+    /// Whether every user sees the database `default` in lists.
+    lists_default: bool,
     /// Ends what goes on in the background.
     ending: CancellationToken,
 }
@@ -44,7 +48,16 @@ impl Authorizer {
         rules: Rules,
     ) -> Self {
         let (freshness, ending) = (Arc::clone(writer.freshness()), CancellationToken::new());
-        Self(Arc::new(Inner { snapshots, verifier, writer, freshness, rules, ending }))
+        let lists_default = false;
+        Self(Arc::new(Inner {
+            snapshots,
+            verifier,
+            writer,
+            freshness,
+            rules,
+            lists_default,
+            ending,
+        }))
     }
 
     /// Ends what logins have set going in the background. Logins themselves go on.
@@ -278,6 +291,27 @@ mod tests {
         assert!(check(&closed, Some(&root), HEALTH).is_allowed());
         clock.advance(3_600_000);
         assert!(matches!(check(&closed, Some(&root), HEALTH), Decision::Deny(Denial::Stale(_))));
+    }
+
+    #[tokio::test]
+    async fn lists_show_nothing_of_a_state_that_is_too_old_and_all_where_nothing_is_checked() {
+        let (authorizer, clock) = authorizer(RULES).await;
+        let root = log_in(&authorizer, "Milvus").await.unwrap();
+        let nobody = Caller::unauthenticated(Peer::LOCAL);
+        assert!(authorizer.databases_seen(&root).unwrap().shows("db"));
+        assert!(authorizer.collections_seen(&root, "db").unwrap().shows("c"));
+        assert!(!authorizer.databases_seen(&nobody).unwrap().shows("db"));
+        assert!(!authorizer.sees_database(&nobody, "default").unwrap());
+        let listing = authorizer.clone().listing_default(true);
+        assert!(listing.sees_database(&nobody, "default").unwrap());
+        assert!(!listing.sees_database(&nobody, "db").unwrap());
+        clock.advance(10_001);
+        for stale in [authorizer.databases_seen(&root), listing.collections_seen(&root, "db")] {
+            assert_eq!(stale.unwrap_err(), CredentialError::Stale);
+        }
+        let (open, _) = self::authorizer(Rules { enforced: false, ..RULES }).await;
+        assert!(open.sees_database(&nobody, "db").unwrap());
+        assert!(open.collections_seen(&nobody, "db").unwrap().shows("c"));
     }
 
     #[tokio::test]

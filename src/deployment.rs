@@ -82,7 +82,8 @@ impl Deployment {
             admin_rules(settings),
         );
         let authorizer =
-            Authorizer::new(snapshots, Arc::clone(&verifier), writer, policy_rules(settings));
+            Authorizer::new(snapshots, Arc::clone(&verifier), writer, policy_rules(settings))
+                .listing_default(settings.roles.always_list_default_database);
         Ok(Self { admin, authorizer, verifier })
     }
 
@@ -151,6 +152,7 @@ fn admin_rules(settings: &Settings) -> AdminRules {
         only_admins_bind_admin: settings.roles.only_admins_bind_admin,
         admin_resets_passwords: settings.passwords.admin_resets_passwords,
         root_needs_role: settings.security.root_should_bind_role,
+        ghost_roles: settings.compat == Compat::Milvus,
         always_list_default: settings.roles.always_list_default_database,
         super_users: settings.security.super_users.clone(),
     }

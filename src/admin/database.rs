@@ -2,8 +2,8 @@
 
 use super::{Admin, AdminError};
 use crate::credential::Caller;
-use crate::model::{DEFAULT_DATABASE, PUBLIC};
-use crate::snapshot::Snapshot;
+use crate::model::DEFAULT_DATABASE;
+use crate::snapshot::Viewer;
 
 /// A database as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +21,13 @@ impl Admin {
     /// `default`.
     #[must_use]
     pub fn list_databases(&self, caller: &Caller) -> Vec<DatabaseView> {
-        let state = self.snapshots.read();
-        let visible = self.rules.always_list_default
-            || !caller.is_authenticated()
-            || state.is_administrator(caller.name(), self.rules.root_needs_role)
-            || has_grant_in_default(&state, caller.name());
+        let viewer = Viewer {
+            user: caller.name(),
+            root_needs_role: self.rules.root_needs_role,
+            ghost_roles: self.rules.ghost_roles,
+        };
+        let shown = || self.snapshots.read().databases_shown(viewer).shows(DEFAULT_DATABASE);
+        let visible = self.rules.always_list_default || !caller.is_authenticated() || shown();
         visible.then_some(DEFAULT).into_iter().collect()
     }
 
@@ -49,19 +51,4 @@ impl Admin {
             .map(|_| ())
             .map_err(|_| AdminError::ConnectDatabase(database.to_owned()))
     }
-}
-
-/// Whether one of the user's own roles has a grant in `default` or in all databases.
-fn has_grant_in_default(state: &Snapshot, user: &str) -> bool {
-    let covers = |object: &str| match object.split_once('.') {
-        Some((database, _)) => database == DEFAULT_DATABASE || database == "*",
-        // A row from before databases belongs to `default`.
-        None => true,
-    };
-    state
-        .roles_of(user)
-        .iter()
-        // What everybody holds shows nobody anything, also where it was bound by name.
-        .filter(|role| role.as_str() != PUBLIC)
-        .any(|role| state.grants().granted_rows_of(role).any(|row| covers(&row.object)))
 }

@@ -226,6 +226,9 @@ pub enum AdminError {
     /// The database does not exist.
     #[error("database not found[database={0}]")]
     Database(String),
+    /// A database that the caller does not see in a list.
+    #[error("not allowed to access database, db name: {0}: privilege not permitted")]
+    DatabaseHidden(String),
     /// The caller was deleted while the request was under way.
     #[error("the calling user does not exist any more")]
     CallerGone,

@@ -48,6 +48,8 @@ pub struct AdminRules {
     pub admin_resets_passwords: bool,
     /// Whether `root` needs roles like anybody else.
     pub root_needs_role: bool,
+    /// Whether the grants of a role that does not exist show databases to those bound to it.
+    pub ghost_roles: bool,
     /// Whether `default` is listed for everybody.
     pub always_list_default: bool,
     /// Callers that may set any password without the old one.

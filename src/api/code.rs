@@ -158,6 +158,7 @@ pub fn refusal(operation: Operation, error: &AdminError) -> Refusal {
         AdminError::OldPassword(_) => (NOT_AUTHENTICATED, unexpected, true),
         AdminError::DeleteRoot
         | AdminError::DefaultRole { .. }
+        | AdminError::DatabaseHidden(_)
         | AdminError::OnlyAdmins
         | AdminError::LastAdmin(_) => (NOT_PERMITTED, unexpected, true),
         AdminError::ConfiguredRole { .. } => (NOT_PERMITTED, own, true),

@@ -22,6 +22,10 @@ Examples:
   One of a fleet that shares an etcd, where and how as milvus.yaml says:
     milvus-rbac serve --config milvus.yaml --store etcd:// --listen 0.0.0.0:19530
 
+  Give a Milvus Lite users and roles; it listens on this machine only, and everybody connects here:
+    milvus-lite server --data-dir ./lite --host 127.0.0.1 --port 19531
+    milvus-rbac serve --upstream http://127.0.0.1:19531
+
   Take the place of a Milvus, with its settings and its limits:
     milvus-rbac serve --config milvus.yaml --compat milvus
 
@@ -165,6 +169,12 @@ pub struct ServeFlags {
     /// system choose.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<String>,
+    /// Pass on to that server what is not about users and roles: http://HOST:PORT or https://…
+    ///
+    /// It is asked only for what its caller may do, and never hears the caller's login. What else
+    /// there is to set about it is rbac.upstream.*, in the file or the environment.
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
     /// Write the log for people or for machines [default: text]
     #[arg(long, value_name = "text|json")]
     pub log_format: Option<String>,
@@ -246,6 +256,7 @@ impl From<&ServeFlags> for Flags {
     fn from(flags: &ServeFlags) -> Self {
         Self {
             listen: flags.listen.clone(),
+            upstream: flags.upstream.clone(),
             log_format: flags.log_format.clone(),
             insecure_no_authorization: flags.insecure_no_authorization,
             insecure_default_root_password: flags.insecure_default_root_password,

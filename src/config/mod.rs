@@ -26,6 +26,8 @@ mod show;
 mod source;
 mod tls;
 mod transport;
+mod upstream;
+mod upstream_address;
 mod words;
 
 pub use browsers::Browsers;
@@ -44,6 +46,8 @@ pub use settings::{Compat, ListenAddress, LogFormat, Settings, StoreSetting};
 pub use source::{ConfigErrors, Source};
 pub use tls::TlsSettings;
 pub use transport::TransportSettings;
+pub use upstream::UpstreamSettings;
+pub use upstream_address::{AddressError, UpstreamAddress};
 
 use std::path::PathBuf;
 
@@ -59,6 +63,8 @@ pub struct Flags {
     pub listen: Vec<String>,
     /// `--store STORE`
     pub store: Option<String>,
+    /// `--upstream ADDRESS`
+    pub upstream: Option<String>,
     /// The flag that `store` was given with, if not `--store`.
     pub store_flag: Option<&'static str>,
     /// `--compat MODE`
@@ -134,6 +140,7 @@ fn apply_flags(reader: &mut Reader, flags: &Flags) {
         ("rbac.listen", "--listen", &listen),
         ("rbac.store", flags.store_flag.unwrap_or("--store"), &flags.store),
         ("rbac.compat", "--compat", &flags.compat),
+        ("rbac.upstream.address", "--upstream", &flags.upstream),
         ("rbac.logFormat", "--log-format", &flags.log_format),
     ];
     for (key, flag, text) in texts {
@@ -171,6 +178,7 @@ fn read_settings(reader: &mut Reader, flags: &Flags) -> Settings {
         limits: LimitSettings::read(reader),
         transport: TransportSettings::read(reader, is_shared),
         browsers: Browsers::read(reader),
+        upstream: upstream::read(reader),
         privilege_lists: PrivilegeListSettings::read(reader),
     }
 }

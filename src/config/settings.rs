@@ -16,6 +16,7 @@ use super::roles::RoleSettings;
 use super::security::SecuritySettings;
 use super::tls::TlsSettings;
 use super::transport::TransportSettings;
+use super::upstream::UpstreamSettings;
 
 /// Which set of defaults applies; every single one can be overridden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -100,6 +101,8 @@ pub struct Settings {
     pub transport: TransportSettings,
     /// What requests of browsers are answered.
     pub browsers: Browsers,
+    /// What is behind the gateway; without it there is none.
+    pub upstream: Option<UpstreamSettings>,
     /// Contents configured for Milvus's built-in privilege groups.
     pub privilege_lists: PrivilegeListSettings,
 }
@@ -122,6 +125,7 @@ impl Settings {
             limits: LimitSettings::defaults(compat),
             transport: TransportSettings::default(),
             browsers: Browsers::defaults(compat),
+            upstream: None,
             privilege_lists: PrivilegeListSettings::default(),
         }
     }

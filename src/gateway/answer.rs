@@ -50,7 +50,12 @@ pub(super) struct AnswerBody {
 }
 
 impl AnswerBody {
-    pub(super) fn new(headers: &HeaderMap, inner: Incoming, deadline: Deadline, note: Note) -> Self {
+    pub(super) fn new(
+        headers: &HeaderMap,
+        inner: Incoming,
+        deadline: Deadline,
+        note: Note,
+    ) -> Self {
         let told = headers.contains_key(STATUS);
         Self { inner: Some(inner), deadline, note: Some(note), told }
     }

@@ -13,8 +13,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::body::Body;
 
-use super::UpstreamAddress;
 use super::error::{UpstreamError, with_causes};
+use crate::config::UpstreamAddress;
 use crate::tls::ClientTls;
 
 /// Anything that bytes go through.

@@ -1,8 +1,8 @@
 //! Whether the upstream can be used around the gateway.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt as _, Full};
-use bytes::Bytes;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -61,7 +61,8 @@ impl Gateway {
         let body = Body::new(Full::new(Bytes::from_static(&[0; 5])));
         let asked = self.send(VERSION, headers, body);
         let limit = self.inner().options.connect_timeout;
-        let answer = tokio::time::timeout(limit, asked).await.map_err(|_| UpstreamError::Late)??;
+        let answer =
+            tokio::time::timeout(limit, asked).await.map_err(|_| UpstreamError::Late)??;
         let (parts, body) = check(answer)?;
         if let Some(status) = Status::from_header_map(&parts.headers) {
             return Ok(status.code());

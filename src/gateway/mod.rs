@@ -7,7 +7,6 @@
 //! never the caller's login. Connections are kept and made anew (`pool.rs`); a request that may have
 //! been sent is never sent again.
 
-mod address;
 mod answer;
 mod connect;
 mod credential;
@@ -21,7 +20,6 @@ mod service;
 mod trace;
 mod whole;
 
-pub use address::{AddressError, UpstreamAddress};
 pub use credential::Credential;
 pub use error::UpstreamError;
 pub use exposure::Exposure;

@@ -15,6 +15,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
+use super::Credential;
 use super::answer::{AnswerBody, Deadline, check};
 use super::connect::Connector;
 use super::deadline::timeout;
@@ -23,8 +24,8 @@ use super::follow_up::Event;
 use super::metadata::outgoing;
 use super::pool::Pool;
 use super::trace::Trace;
-use super::{Credential, UpstreamAddress};
 use crate::admin::Admin;
+use crate::config::UpstreamAddress;
 use crate::layer::Admitted;
 use crate::log::LogPace;
 use crate::tls::ClientTls;
@@ -96,8 +97,7 @@ impl Gateway {
         tokio::spawn(async move { end.run_until_cancelled(kept.keep()).await });
         let authorization = options.credential.as_ref().map(Credential::header);
         let pace = Arc::default();
-        let inner =
-            Inner { options, admin, pool, authorization, pace, _end: ending.drop_guard() };
+        let inner = Inner { options, admin, pool, authorization, pace, _end: ending.drop_guard() };
         Self(Arc::new(inner))
     }
 
@@ -105,6 +105,12 @@ impl Gateway {
     #[must_use]
     pub fn reachable(&self) -> watch::Receiver<Option<bool>> {
         self.0.pool.reachable()
+    }
+
+    /// Where the upstream is.
+    #[must_use]
+    pub fn address(&self) -> &UpstreamAddress {
+        &self.0.options.address
     }
 
     pub(super) fn inner(&self) -> &Inner {

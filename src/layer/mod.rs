@@ -34,7 +34,7 @@ mod target;
 mod wire;
 
 pub use guard::{Denied, Guard, GuardLimits};
-pub use service::{Admitted, Rbac, RbacLayer, ResponseFuture};
 pub use scanner::{Scanner, scan};
+pub use service::{Admitted, Rbac, RbacLayer, ResponseFuture};
 pub use target::Target;
 pub use wire::ScanError;

@@ -76,8 +76,7 @@ const SINGLE: [HeaderName; 2] = [CONTENT_TYPE, HeaderName::from_static(DATABASE)
 const DATABASE: &str = "dbname";
 
 /// The answer on its way.
-pub type ResponseFuture<E> =
-    Pin<Box<dyn Future<Output = Result<http::Response<Body>, E>> + Send>>;
+pub type ResponseFuture<E> = Pin<Box<dyn Future<Output = Result<http::Response<Body>, E>> + Send>>;
 
 impl<S, B, R> Service<http::Request<B>> for Rbac<S>
 where

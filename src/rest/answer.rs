@@ -93,6 +93,13 @@ pub(super) fn not_found() -> Answer {
     with_type(StatusCode::NOT_FOUND, TEXT, Bytes::from_static(b"404 page not found"))
 }
 
+/// The same in front of an upstream, which may know the path.
+pub(super) fn not_forwarded() -> Answer {
+    let text = b"404 page not found: this gateway answers the REST paths of users, roles and \
+                 privilege groups, and forwards no others; data is reached over gRPC";
+    with_type(StatusCode::NOT_FOUND, TEXT, Bytes::from_static(text))
+}
+
 /// No content.
 pub(super) fn empty() -> Answer {
     let mut answer = Response::new(Full::default());

@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 
-use super::answer::{Answer, empty, failure, not_found, number, redirect};
+use super::answer::{Answer, empty, failure, not_forwarded, not_found, number, redirect};
 use super::operate::operate;
 use super::shape::{Body, Field};
 use super::{Browsers, body, timeout};
@@ -27,6 +27,8 @@ pub struct RestSettings {
     pub request_timeout: Duration,
     /// Most bytes of a body.
     pub max_body_bytes: usize,
+    /// Whether there is an upstream, which is asked over gRPC only.
+    pub is_gateway: bool,
 }
 
 /// The REST API behind the guard.
@@ -101,7 +103,7 @@ impl RestApi {
         let Some((route, requirement)) =
             route.and_then(|route| route.requirement().map(|requirement| (route, requirement)))
         else {
-            return not_found();
+            return if self.settings.is_gateway { not_forwarded() } else { not_found() };
         };
         let limit = match timeout::limit(&parts.headers, self.settings.request_timeout) {
             Ok(Some(limit)) => limit,

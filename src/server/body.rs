@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,20 +14,33 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
-/// Lifts the deadline of one request's body; in the extensions of every request.
+/// Changes the deadline of one request's body; in the extensions of every request.
 ///
 /// Whoever knows that a call streams its requests (server reflection, telemetry) calls
 /// [`BodyDeadline::lift`] before the first message is awaited. Clones stand for the same body.
 #[derive(Clone, Debug, Default)]
-pub struct BodyDeadline(Arc<AtomicBool>);
+pub struct BodyDeadline(Arc<AtomicU8>);
+
+/// The whole body has to come in time.
+const WHOLE: u8 = 0;
+/// Each part of it has.
+const EACH: u8 = 1;
+/// It takes as long as it likes.
+const NONE: u8 = 2;
 
 impl BodyDeadline {
     /// The body may from now on take as long as it likes. There is no way back.
     pub fn lift(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.fetch_max(NONE, Ordering::AcqRel);
     }
 
-    fn is_lifted(&self) -> bool {
+    /// The body may take as long as it comes: what is timed is the wait for its next part, while
+    /// somebody waits for it.
+    pub fn pace(&self) {
+        self.0.fetch_max(EACH, Ordering::AcqRel);
+    }
+
+    fn kind(&self) -> u8 {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -57,37 +70,49 @@ const UNWANTED_TIME: Duration = Duration::from_secs(1);
 pub struct RequestBody {
     // None once the deadline has passed.
     inner: Option<Incoming>,
-    lifted: BodyDeadline,
+    deadline: BodyDeadline,
+    /// What `sleep` times.
+    timed: u8,
     timeout: Duration,
     until: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl RequestBody {
-    /// Wraps `inner`, whose head has just been read, and returns with it the handle that lifts
+    /// Wraps `inner`, whose head has just been read, and returns with it the handle that changes
     /// the deadline.
     pub(crate) fn new(inner: Incoming, timeout: Duration) -> (Self, BodyDeadline) {
-        let lifted = BodyDeadline::default();
+        let deadline = BodyDeadline::default();
         let body = Self {
             inner: Some(inner),
-            lifted: lifted.clone(),
+            deadline: deadline.clone(),
+            timed: WHOLE,
             timeout,
             until: Instant::now() + timeout,
             sleep: None,
         };
-        (body, lifted)
+        (body, deadline)
     }
 
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.lifted.is_lifted() {
+        let kind = self.deadline.kind();
+        if kind == NONE {
             self.sleep = None;
             return Poll::Pending;
         }
-        let until = self.until;
+        if kind != self.timed {
+            // What was timed until now was something else.
+            self.timed = kind;
+            self.sleep = None;
+        }
+        let until = if kind == EACH { Instant::now() + self.timeout } else { self.until };
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         match sleep.as_mut().poll(cx) {
-            // Lifted while it was waited for.
-            Poll::Ready(()) if self.lifted.is_lifted() => Poll::Pending,
+            // Changed while it was waited for.
+            Poll::Ready(()) if self.deadline.kind() != kind => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             other => other,
         }
     }
@@ -129,7 +154,10 @@ impl Body for RequestBody {
         let Some(inner) = &mut me.inner else { return Poll::Ready(None) };
         if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
             // A peer that sends a byte now and then is late all the same.
-            let late = !me.lifted.is_lifted()
+            if me.deadline.kind() == EACH {
+                me.sleep = None;
+            }
+            let late = me.deadline.kind() == WHOLE
                 && matches!(frame, Some(Ok(_)))
                 && me.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed());
             if !late {

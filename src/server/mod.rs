@@ -31,6 +31,7 @@ mod shutdown;
 mod sniff;
 mod stall;
 mod start;
+mod upstream;
 
 pub use body::{BodyDeadline, BodyError, RequestBody};
 pub use front::Front;

@@ -15,13 +15,17 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt as _};
 
 use super::{BodyDeadline, Endless};
+use crate::gateway::Gateway;
 use crate::grpc::MilvusRpcs;
-use crate::policy::{Requirement, find};
+use crate::policy::{Home, Requirement, find};
 use crate::proto::DESCRIPTORS;
 use crate::proto::milvus::milvus_service_server::{MilvusServiceServer, SERVICE_NAME};
 
 /// A service whose type nobody needs to know.
 pub(super) type Boxed = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+
+/// An answer on its way.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 /// Every gRPC service that is answered here. Cloning shares it.
 #[derive(Clone)]
@@ -32,6 +36,7 @@ struct Services {
     health: Boxed,
     reflection: Boxed,
     reflection_alpha: Boxed,
+    gateway: Option<Gateway>,
 }
 
 impl fmt::Debug for Rpcs {
@@ -41,7 +46,7 @@ impl fmt::Debug for Rpcs {
 }
 
 impl Rpcs {
-    /// The services, with that of health, and messages of at most `max_message_bytes`; the guard
+    /// The services, with that of health, what passes on the rest, and messages of at most `max_message_bytes`; the guard
     /// knows the limit of each RPC and has read the message before.
     ///
     /// # Errors
@@ -49,6 +54,7 @@ impl Rpcs {
     pub(super) fn new(
         milvus: MilvusRpcs,
         health: Boxed,
+        gateway: Option<Gateway>,
         max_message_bytes: usize,
     ) -> Result<Self, tonic_reflection::server::Error> {
         let reflection = || {
@@ -61,6 +67,7 @@ impl Rpcs {
             health,
             reflection: BoxCloneSyncService::new(reflection().build_v1()?),
             reflection_alpha: BoxCloneSyncService::new(reflection().build_v1alpha()?),
+            gateway,
         };
         Ok(Self(Arc::new(services)))
     }
@@ -69,7 +76,7 @@ impl Rpcs {
 impl Service<Request<Body>> for Rpcs {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -77,6 +84,22 @@ impl Service<Request<Body>> for Rpcs {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let row = find(request.uri().path());
+        let endless = row.is_some_and(|row| row.streaming);
+        let many_requests = row.is_some_and(|row| row.many_requests);
+        if let Some(deadline) = request.extensions().get::<BodyDeadline>().filter(|_| many_requests)
+        {
+            // Its requests come as long as the stream lives.
+            deadline.lift();
+        }
+        if let Some(gateway) = &self.0.gateway
+            && row.is_some_and(|row| row.home == Home::Data)
+        {
+            if let Some(deadline) = request.extensions().get::<BodyDeadline>() {
+                // Data takes as long as the upstream takes to read it.
+                deadline.pace();
+            }
+            return mark(gateway.clone().oneshot(request), endless);
+        }
         if let Some(row) = row.filter(|row| !row.served) {
             return Box::pin(not_served(row, request.into_body()));
         }
@@ -91,22 +114,22 @@ impl Service<Request<Body>> for Rpcs {
                 return Box::pin(async move { Ok(status.into_http()) });
             }
         };
-        let endless = row.is_some_and(|row| row.streaming);
-        if row.is_some_and(|row| row.many_requests)
-            && let Some(deadline) = request.extensions().get::<BodyDeadline>()
-        {
-            // Its requests come as long as the stream lives.
-            deadline.lift();
-        }
-        let answer = boxed.clone().oneshot(request);
-        Box::pin(async move {
-            let mut answer = answer.await?;
-            if endless {
-                answer.extensions_mut().insert(Endless);
-            }
-            Ok(answer)
-        })
+        mark(boxed.clone().oneshot(request), endless)
     }
+}
+
+/// Marks an answer that has no end of its own.
+fn mark(
+    answer: impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
+    endless: bool,
+) -> Answering {
+    Box::pin(async move {
+        let mut answer = answer.await?;
+        if endless {
+            answer.extensions_mut().insert(Endless);
+        }
+        Ok(answer)
+    })
 }
 
 /// The answer to an RPC that is known, allowed, and not answered here. Its message is read first:

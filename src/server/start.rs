@@ -12,12 +12,14 @@ use super::handshake::Handshakes;
 use super::health::Health;
 use super::rpcs::Rpcs;
 use super::shutdown::run_with;
+use super::upstream;
 use super::{Limits, bind_all, renewal};
 use crate::admin::BootstrapError;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Browsers, Compat, EtcdSettings, Settings, StoreSetting};
 use crate::credential::{CredentialError, Password};
 use crate::deployment::{Deployment, OpenError};
+use crate::gateway::Gateway;
 use crate::grpc::{MilvusRpcs, ServerIdentity};
 use crate::layer::{Guard, GuardLimits};
 use crate::model::{PUBLIC, ROOT, ROOT_DEFAULT_PASSWORD};
@@ -99,6 +101,7 @@ pub struct Server {
     limits: Limits,
     compat: Compat,
     tls: Option<Arc<ServerTls>>,
+    gateway: Option<Gateway>,
 }
 
 /// Opens the store that the settings name. Blocks until it is open.
@@ -206,7 +209,8 @@ impl Server {
         let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock));
         let (health, health_rpcs) = Health::new().await;
         let max_any_bytes = max_message_bytes.max(max_large_message_bytes);
-        let rpcs = Rpcs::new(rpcs, health_rpcs, max_any_bytes)?;
+        let gateway = upstream::start(settings.upstream.as_ref(), &deployment).await?;
+        let rpcs = Rpcs::new(rpcs, health_rpcs, gateway.clone(), max_any_bytes)?;
         let rest = RestSettings {
             browsers: match &settings.browsers {
                 Browsers::Only(origins) => rest::Browsers::Only(origins.clone()),
@@ -214,6 +218,7 @@ impl Server {
             },
             request_timeout: settings.transport.request_timeout,
             max_body_bytes: max_message_bytes,
+            is_gateway: gateway.is_some(),
         };
         let front = Front::new(guard.clone(), rpcs, RestApi::new(guard, admin, rest));
         let listeners = bind_all(&settings.listen).await?;
@@ -225,6 +230,7 @@ impl Server {
             limits: connection_limits(settings),
             compat: settings.compat,
             tls,
+            gateway,
         })
     }
 
@@ -270,12 +276,14 @@ impl Server {
     /// # Errors
     /// The store could not be closed; nothing acknowledged depends on that.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
-        let Self { deployment, front, health, listeners, limits, tls, .. } = self;
+        let Self { deployment, front, health, listeners, limits, tls, gateway, .. } = self;
+        let reachable = gateway.as_ref().map(Gateway::reachable);
         let handshakes = tls.clone().map(Handshakes::new);
         tokio::select! {
             () = run_with(listeners, handshakes, front, limits, shutdown) => {}
+            never = upstream::tell(gateway.as_ref()) => match never {},
             never = renewal::follow(tls) => match never {},
-            never = health.follow(deployment.admin().writer().freshness()) => match never {},
+            never = health.follow(deployment.admin().writer().freshness(), reachable) => match never {},
         }
         // Closing waits for the writer's thread.
         tokio::task::spawn_blocking(move || deployment.close()).await.unwrap_or(Ok(()))

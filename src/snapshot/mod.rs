@@ -13,6 +13,7 @@ mod grants;
 mod login;
 mod policies;
 mod role_policy;
+mod sight;
 mod state;
 mod stored_privilege;
 
@@ -20,4 +21,5 @@ pub use cell::SnapshotCell;
 pub use grants::{Grants, RoleGrant};
 pub use login::LoginMemo;
 pub use role_policy::{RolePolicy, StoredGrant};
+pub use sight::{Sight, Viewer};
 pub use state::{Snapshot, User};

@@ -38,12 +38,15 @@ impl UpstreamAddress {
     }
 
     /// Host and port as a URI has them.
-    pub(super) fn authority(&self) -> String {
+    #[must_use]
+    pub fn authority(&self) -> String {
         let Self { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
-    pub(super) fn scheme(&self) -> &'static str {
+    /// `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
         if self.tls { "https" } else { "http" }
     }
 }
