@@ -15,8 +15,16 @@ schema.add_field("vector", DataType.FLOAT_VECTOR, dim=4)
 make_user(root, "friend", "knowing")
 friend = login("friend")
 friend_in_shop = login("friend", "shop")
-# Of the first the stored type is Collection, of the second Global: both are on the collection.
-RIGHTS = ("GetLoadState", "DescribeCollection")
+# A right that is stored as one on a collection, and one that comes through a group of our own.
+root.create_privilege_group("measuring")
+root.add_privileges_to_group("measuring", ["GetStatistics"])
+GRANTED = ("GetLoadState", "measuring")
+NEEDED = ("GetLoadState", "GetStatistics")
+
+
+def calls(client):
+    """The calls that need just these rights. Neither needs a loaded collection."""
+    return (client.get_load_state, client.get_collection_stats)
 
 
 def make(client, name):
@@ -26,20 +34,20 @@ def make(client, name):
 
 def grant(name, database="default"):
     """Both rights on a collection."""
-    for privilege in RIGHTS:
+    for privilege in GRANTED:
         root.grant_privilege_v2("knowing", privilege, name, database)
 
 
 def has_rights(what, name, client=friend):
     """Checks that both rights are there."""
-    for call in (client.get_load_state, client.describe_collection):
+    for call in calls(client):
         error = attempt(lambda: call(name))
         check(f"{what}: {call.__name__} of {name} is allowed", error is None, error)
 
 
 def has_none(what, name, client=friend, database="default"):
     """Checks that neither right is there."""
-    for privilege, call in zip(RIGHTS, (client.get_load_state, client.describe_collection)):
+    for privilege, call in zip(NEEDED, calls(client)):
         denied(f"{what}: {call.__name__} of {name} is refused",
                denial("friend", privilege, database), lambda: call(name))
 
@@ -95,11 +103,11 @@ root.rename_collection("books2", "left")
 has_rights("renamed onto a name with grants of its own: one of each", "left")
 
 # Everything by a pattern is not on a name, and stays.
-for privilege in RIGHTS:
+for privilege in GRANTED:
     root.grant_privilege_v2("knowing", privilege, "*", "default")
 root.drop_collection("left")
 has_rights("a grant on all collections stays when one goes", "books")
-for privilege in RIGHTS:
+for privilege in GRANTED:
     root.revoke_privilege_v2("knowing", privilege, "*", "default")
 has_none("without it", "books")
 
@@ -122,4 +130,5 @@ root.drop_collection("films")
 equal("all is gone", (granted(), direct.list_collections()), ([], []))
 friend_in_shop.close()
 remove_user(root, "friend", "knowing")
+root.drop_privilege_group("measuring")
 root.close()

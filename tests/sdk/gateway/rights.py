@@ -3,7 +3,7 @@
 Leaves neither users nor collections.
 """
 
-from checks import URI, attempt, check, denied, equal, login_refused
+from checks import URI, denied, equal, login_refused
 from pymilvus import AnnSearchRequest, DataType, MilvusClient, RRFRanker
 from pymilvus.grpc_gen import milvus_pb2
 from shared import PASSWORD, QUESTION, ROOT, UPSTREAM_TOKEN, UPSTREAM_URI
@@ -44,10 +44,11 @@ for what, privilege, call in (
     ("search of one that is not there", "Search", lambda: search(seeker, "none")),
     ("search of one whose name only differs in case", "Search", lambda: search(seeker, "Books")),
     ("query", "Query", lambda: seeker.query("books", filter="id < 3")),
-    ("get", "Query", lambda: seeker.get("books", ids=[1])),
+    ("get, which asks for the schema first", "DescribeCollection",
+     lambda: seeker.get("books", ids=[1])),
     ("insert, which asks for the schema first", "DescribeCollection",
      lambda: seeker.insert("books", rows(1, 100))),
-    ("delete", "Delete", lambda: seeker.delete("books", ids=[1])),
+    ("delete", "Delete", lambda: seeker.delete("books", filter="id == 1")),
     ("delete of another", "Delete", lambda: seeker.delete("films", filter="id >= 0")),
     ("drop_collection", "DropCollection", lambda: seeker.drop_collection("books")),
     ("describe_collection", "DescribeCollection", lambda: seeker.describe_collection("books")),
@@ -98,11 +99,12 @@ root.grant_privilege_v2("seeking", "DescribeCollection", "books", "default")
 equal("with DescribeCollection: has_collection", seeker.has_collection("books"), True)
 denied("with DescribeCollection: insert still needs Insert", denial("seeker", "Insert"),
        lambda: seeker.insert("books", rows(1, 100)))
-denied("with DescribeCollection: of no other collection", denial("seeker", "DescribeCollection"),
-       lambda: seeker.describe_collection("films"))
+# As in Milvus: of these few a grant on one collection is one on the database.
+equal("with DescribeCollection: of all collections of the database",
+      seeker.describe_collection("films")["collection_name"], "films")
 root.grant_privilege_v2("seeking", "Insert", "books", "default")
 equal("with Insert: insert", seeker.insert("books", rows(1, 100))["insert_count"], 1)
-denied("with Insert: not into another", denial("seeker", "DescribeCollection"),
+denied("with Insert: not into another", denial("seeker", "Insert"),
        lambda: seeker.insert("films", rows(1, 100)))
 equal("what was inserted is there", count(direct, "books"), 11)
 root.delete("books", ids=[100])
@@ -143,25 +145,6 @@ denied("DatabaseAdmin: no collection in another database", denial("keeper", "Cre
        lambda: outside.create_collection("gifts", schema=schema))
 outside.close()
 keeper.drop_collection("gifts")
-keeper.drop_collection("items"))
-outside = login("keeper")
-denied("a group on a database: not in another", denial("keeper", "Search"),
-       lambda: search(outside, "books"))
-outside.close()
-raw_keeper = Raw(f"keeper:{PASSWORD}")
-answer = raw_keeper("DescribeCollection", database="default", request=milvus_pb2.
-                    DescribeCollectionRequest(db_name="shop", collection_name="orders"))
-equal("the database in the message counts, not that in the metadata",
-      answer.collection_name, "orders")
-denied("and the other way round", denial("keeper", "DescribeCollection"),
-       lambda: raw_keeper("DescribeCollection", database="shop", request=milvus_pb2.
-                          DescribeCollectionRequest(db_name="default", collection_name="books")))
-root.grant_privilege_v2("keeping", "DatabaseAdmin", "*", "shop")
-raw_keeper("CreateCollection", database="shop", request=milvus_pb2.CreateCollectionRequest(
-    collection_name="gifts", schema=b"", shards_num=1))
-denied("DatabaseAdmin: no collection in another database", denial("keeper", "CreateCollection"),
-       lambda: raw_keeper("CreateCollection", milvus_pb2.CreateCollectionRequest(
-           collection_name="gifts", schema=b"", shards_num=1)))
 keeper.drop_collection("items")
 equal("DatabaseAdmin drops a collection of its database", shop.list_collections(), ["orders"])
 root.grant_privilege_v2("keeping", "CollectionReadWrite", "*", "shop")
@@ -244,4 +227,4 @@ remove_user(root, "nobody", "nothing")
 for client, collection in ((root, "books"), (root, "films"), (shop, "orders")):
     client.drop_collection(collection)
 root.drop_database("shop")
-check("the suite cleans up", attempt(lambda: login("seeker")) is not None)
+equal("nothing is left", (list(root.list_users()), direct.list_collections()), (["root"], []))

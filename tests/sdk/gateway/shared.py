@@ -8,7 +8,7 @@ the gateway must have left alone.
 import base64
 import os
 
-from checks import URI, attempt, equal
+from checks import UNSHARED_URI, URI, attempt, equal
 import grpc
 from pymilvus import MilvusClient
 from pymilvus.grpc_gen import milvus_pb2_grpc
@@ -23,8 +23,12 @@ DENIED = grpc.StatusCode.PERMISSION_DENIED
 
 
 def login(user, database=""):
-    """A client of the gateway for a user that `make_user` made."""
-    return MilvusClient(uri=URI, token=f"{user}:{PASSWORD}", db_name=database)
+    """A client of the gateway for a user that `make_user` made.
+
+    Under the other address, because pymilvus remembers schemas by address for all clients of a
+    process, and would not ask for those that root has asked for.
+    """
+    return MilvusClient(uri=UNSHARED_URI, token=f"{user}:{PASSWORD}", db_name=database)
 
 
 def make_user(root, user, role):
