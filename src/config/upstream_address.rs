@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::Uri;
+use http::uri::Authority;
 
 /// The address of an upstream: `http://host:port` or `https://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +40,12 @@ impl UpstreamAddress {
 
     /// Host and port as a URI has them.
     #[must_use]
-    pub fn authority(&self) -> String {
+    pub fn authority(&self) -> Authority {
         let Self { host, port, .. } = self;
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        let text =
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        // Made of the parts of one.
+        text.parse().unwrap_or_else(|_| Authority::from_static("upstream"))
     }
 
     /// `http` or `https`.

@@ -15,12 +15,10 @@ use tonic::Status;
 
 use super::error::{UpstreamError, with_causes};
 use super::metadata::retain_answered;
+use super::trace::Trace;
 
 /// The moment when the caller stops waiting.
 pub(super) type Deadline = Option<Pin<Box<Sleep>>>;
-
-/// What tells of a failure that the caller is told of in trailers.
-pub(super) type Note = Box<dyn FnOnce(&UpstreamError) + Send>;
 
 /// Where a status stands: in the headers if there is nothing else, else in the trailers.
 const STATUS: &str = "grpc-status";
@@ -44,7 +42,7 @@ pub(super) struct AnswerBody {
     // None once it has ended.
     inner: Option<Incoming>,
     deadline: Deadline,
-    note: Option<Note>,
+    trace: Trace,
     /// Whether the headers have told the status, so that no trailers need to.
     told: bool,
 }
@@ -54,20 +52,18 @@ impl AnswerBody {
         headers: &HeaderMap,
         inner: Incoming,
         deadline: Deadline,
-        note: Note,
+        trace: Trace,
     ) -> Self {
         let told = headers.contains_key(STATUS);
-        Self { inner: Some(inner), deadline, note: Some(note), told }
+        Self { inner: Some(inner), deadline, trace, told }
     }
 
     /// Ends the answer with the status of a failure.
     fn fail(&mut self, error: &UpstreamError) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         self.inner = None;
-        if let Some(note) = self.note.take() {
-            note(error);
-        }
+        let status = self.trace.failed(error);
         let mut trailers = HeaderMap::new();
-        let added = error.status().add_header(&mut trailers);
+        let added = status.add_header(&mut trailers);
         Poll::Ready(Some(added.map(|()| Frame::trailers(trailers))))
     }
 }

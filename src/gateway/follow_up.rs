@@ -101,11 +101,7 @@ impl Gateway {
         // A task of its own, which nobody can abandon.
         let task = tokio::spawn(async move {
             let outcome = gateway.act(path, headers, frame, &event, &caller).await;
-            outcome.unwrap_or_else(|error| {
-                let status = error.status();
-                trace.failed(&error);
-                status.into_http()
-            })
+            outcome.unwrap_or_else(|error| trace.failed(&error).into_http())
         });
         task.await.map_err(|_| Status::internal("the call failed inside the gateway"))
     }

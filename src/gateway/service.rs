@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -20,12 +21,15 @@ use super::answer::{AnswerBody, Deadline, check};
 use super::connect::Connector;
 use super::deadline::timeout;
 use super::error::UpstreamError;
+use super::filter::{FilterError, is_filtered};
 use super::follow_up::Event;
 use super::metadata::outgoing;
 use super::pool::Pool;
 use super::trace::Trace;
 use crate::admin::Admin;
+use crate::authorizer::Authorizer;
 use crate::config::UpstreamAddress;
+use crate::credential::Caller;
 use crate::layer::Admitted;
 use crate::log::LogPace;
 use crate::tls::ClientTls;
@@ -67,8 +71,11 @@ pub struct Gateway(Arc<Inner>);
 pub(super) struct Inner {
     pub(super) options: UpstreamOptions,
     pub(super) admin: Admin,
+    pub(super) authorizer: Authorizer,
     pool: Arc<Pool>,
     authorization: Option<HeaderValue>,
+    scheme: Scheme,
+    authority: Authority,
     pace: Arc<LogPace>,
     _end: DropGuard,
 }
@@ -81,10 +88,10 @@ impl fmt::Debug for Gateway {
 
 impl Gateway {
     /// A gateway to this upstream. Connects in the background and keeps at it, so the upstream
-    /// need not be there yet. Grants follow what is dropped and renamed by these operations. Needs a
-    /// tokio runtime.
+    /// need not be there yet. The authorizer says what callers see in lists; by the operations,
+    /// grants follow what is dropped and renamed. Needs a tokio runtime.
     #[must_use]
-    pub fn start(options: UpstreamOptions, admin: Admin) -> Self {
+    pub fn start(options: UpstreamOptions, authorizer: Authorizer, admin: Admin) -> Self {
         let ending = CancellationToken::new();
         let connector = Connector {
             address: options.address.clone(),
@@ -97,7 +104,20 @@ impl Gateway {
         tokio::spawn(async move { end.run_until_cancelled(kept.keep()).await });
         let authorization = options.credential.as_ref().map(Credential::header);
         let pace = Arc::default();
-        let inner = Inner { options, admin, pool, authorization, pace, _end: ending.drop_guard() };
+        let scheme = if options.address.tls { Scheme::HTTPS } else { Scheme::HTTP };
+        let authority = options.address.authority();
+        let _end = ending.drop_guard();
+        let inner = Inner {
+            options,
+            admin,
+            authorizer,
+            pool,
+            authorization,
+            scheme,
+            authority,
+            pace,
+            _end,
+        };
         Self(Arc::new(inner))
     }
 
@@ -142,33 +162,29 @@ impl Gateway {
             timeout(request.headers()).map(|time| Box::pin(tokio::time::sleep(time)));
         let own = self.0.authorization.as_ref();
         let headers = outgoing(request.headers(), &admitted.database, own)?;
-        if Event::is_caused_by(admitted.requirement.method) {
+        let requirement = admitted.requirement;
+        if Event::is_caused_by(requirement.method) {
             let answer = self.pass_with_grants(request, headers, admitted, trace);
-            return match deadline {
-                None => answer.await,
-                Some(deadline) => tokio::select! {
-                    answer = answer => answer,
-                    () = deadline => Err(UpstreamError::Late.status()),
-                },
-            };
+            return within(&mut deadline, answer).await.unwrap_or_else(|late| Err(late.status()));
         }
-        let sent = self.send(admitted.requirement.path, headers, request.into_body());
-        let answered = match &mut deadline {
-            None => sent.await,
-            Some(deadline) => tokio::select! {
-                answered = sent => answered,
-                () = deadline.as_mut() => Err(UpstreamError::Late),
-            },
-        };
+        if is_filtered(requirement) {
+            let (parts, body) = request.into_parts();
+            let caller = parts.extensions.get::<Caller>();
+            let answer = self.pass_filtered(headers, body, admitted, caller);
+            let answer =
+                within(&mut deadline, answer).await.unwrap_or_else(|late| Err(late.into()));
+            return answer.map_err(|error| match error {
+                FilterError::Refused(status) => status,
+                FilterError::Upstream(error) => trace.failed(&error),
+            });
+        }
+        let sent = self.send(requirement.path, headers, request.into_body());
+        let answered = within(&mut deadline, sent).await.unwrap_or_else(Err);
         let (parts, body) = match answered.and_then(check) {
             Ok(answer) => answer,
-            Err(error) => {
-                trace.failed(&error);
-                return Err(error.status());
-            }
+            Err(error) => return Err(trace.failed(&error)),
         };
-        let note = Box::new(|error: &UpstreamError| trace.failed(error));
-        let body = AnswerBody::new(&parts.headers, body, deadline, note);
+        let body = AnswerBody::new(&parts.headers, body, deadline, trace);
         Ok(Response::from_parts(parts, Body::new(body)))
     }
 
@@ -179,12 +195,11 @@ impl Gateway {
         headers: HeaderMap,
         body: Body,
     ) -> Result<Response<hyper::body::Incoming>, UpstreamError> {
-        let address = &self.0.options.address;
-        let uri = Uri::builder()
-            .scheme(address.scheme())
-            .authority(address.authority())
-            .path_and_query(path)
-            .build();
+        let mut uri = Uri::default().into_parts();
+        uri.scheme = Some(self.0.scheme.clone());
+        uri.authority = Some(self.0.authority.clone());
+        uri.path_and_query = Some(PathAndQuery::from_static(path));
+        let uri = Uri::from_parts(uri);
         let uri = uri.map_err(|error| UpstreamError::Unreachable(error.to_string()))?;
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
@@ -192,6 +207,20 @@ impl Gateway {
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         self.0.pool.send(request).await
+    }
+}
+
+/// Waits no longer than the caller does.
+async fn within<T>(
+    deadline: &mut Deadline,
+    work: impl Future<Output = T>,
+) -> Result<T, UpstreamError> {
+    match deadline {
+        None => Ok(work.await),
+        Some(deadline) => tokio::select! {
+            done = work => Ok(done),
+            () = deadline.as_mut() => Err(UpstreamError::Late),
+        },
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::Request;
+use tonic::Status;
 
 use super::error::UpstreamError;
 use crate::credential::{Caller, Peer};
@@ -22,12 +23,17 @@ impl Trace {
         Self { caller: request.extensions().get::<Caller>().cloned(), admitted, pace }
     }
 
-    /// Leaves the line, or counts it for the next one.
-    pub(super) fn failed(self, error: &UpstreamError) {
-        if *error == UpstreamError::Withdrawn {
-            return;
+    /// Leaves the line, or counts it for the next one. What the caller is told comes back.
+    pub(super) fn failed(&self, error: &UpstreamError) -> Status {
+        if *error != UpstreamError::Withdrawn
+            && let Some(suppressed) = self.pace.admit()
+        {
+            self.note(error, suppressed);
         }
-        let Some(suppressed) = self.pace.admit() else { return };
+        error.status()
+    }
+
+    fn note(&self, error: &UpstreamError, suppressed: u64) {
         let Admitted { requirement, database, ground } = &self.admitted;
         let peer = self.caller.as_ref().map_or(Peer::LOCAL, Caller::peer);
         let name = self.caller.as_ref().map_or("", Caller::name);

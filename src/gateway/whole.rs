@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http::{HeaderMap, Response};
 use http_body::{Body as _, Frame};
@@ -79,6 +80,11 @@ impl Whole {
         message.map(Some).map_err(|error| UpstreamError::Garbage(error.to_string()))
     }
 
+    /// Takes out whatever comes with a status that says that the call has failed.
+    pub(super) fn clear(&mut self) {
+        self.frame = Bytes::new();
+    }
+
     /// Puts another message in its place.
     pub(super) fn replace(&mut self, message: &impl Message) {
         let mut frame = BytesMut::with_capacity(PREFIX + message.encoded_len());
@@ -91,7 +97,8 @@ impl Whole {
 
     /// The answer as it goes back.
     pub(super) fn into_response(self) -> Response<Body> {
-        let Self { head, frame, trailers } = self;
+        let Self { mut head, frame, trailers } = self;
+        head.headers.remove(CONTENT_LENGTH);
         let data = (!frame.is_empty()).then(|| Ok::<_, Status>(Frame::data(frame)));
         let trailers = (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers)));
         let frames = futures_util::stream::iter(data.into_iter().chain(trailers));

@@ -4,7 +4,6 @@
 //! request; without one it refuses.
 
 pub mod codec;
-pub mod filtered;
 
 mod backup;
 mod databases;

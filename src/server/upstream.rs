@@ -33,7 +33,8 @@ pub(super) async fn start(
             .unwrap_or(Err(crate::tls::TlsError::NoSystemRoots { detail: "it panicked".into() }))
             .map_err(|source| StartError::Tls { setting: "rbac.upstream", source })?;
     }
-    Ok(Some(Gateway::start(options, deployment.admin().clone())))
+    let (authorizer, admin) = (deployment.authorizer().clone(), deployment.admin().clone());
+    Ok(Some(Gateway::start(options, authorizer, admin)))
 }
 
 /// Says once, as soon as the upstream can be reached, what its operator should know.

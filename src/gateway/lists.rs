@@ -13,20 +13,20 @@ use crate::proto::milvus::{ListDatabasesResponse, ShowCollectionsResponse};
     "the upstream's answer has {entries} entries in `{list}` for {names} names; it cannot be \
      filtered to what the caller may see, and is withheld"
 )]
-pub struct UnevenLists {
+pub(super) struct UnevenLists {
     /// The list that is too long or too short.
-    pub list: &'static str,
+    pub(super) list: &'static str,
     /// How many entries it has.
-    pub entries: usize,
+    pub(super) entries: usize,
     /// How many names there are.
-    pub names: usize,
+    pub(super) names: usize,
 }
 
 /// Leaves only the collections that `is_seen` says yes to, in their order, in every list.
 ///
 /// # Errors
 /// A list is neither empty nor as long as that of the names; nothing has been taken out then.
-pub fn retain_collections(
+pub(super) fn retain_collections(
     answer: &mut ShowCollectionsResponse,
     is_seen: impl FnMut(&str) -> bool,
 ) -> Result<(), UnevenLists> {
@@ -62,7 +62,7 @@ pub fn retain_collections(
 ///
 /// # Errors
 /// A list is neither empty nor as long as that of the names; nothing has been taken out then.
-pub fn retain_databases(
+pub(super) fn retain_databases(
     answer: &mut ListDatabasesResponse,
     is_seen: impl FnMut(&str) -> bool,
 ) -> Result<(), UnevenLists> {
