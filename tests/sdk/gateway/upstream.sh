@@ -31,7 +31,8 @@ wait_until_listening() {
 run_parts() {
     local venv="$1" part started
     shift
-    export SERVER_PID
+    SERVER_BINARY="$(server_binary)"
+    export SERVER_PID SERVER_BINARY
     for part in "$@"; do
         started="$SECONDS"
         "$venv/bin/python" "$part.py" || return
