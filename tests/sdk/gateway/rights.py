@@ -159,8 +159,10 @@ equal("a group on another database: no collection here", login("keeper").list_co
 equal("a group on this database: all of it", keeper.list_collections(), ["orders"])
 equal("root sees all databases", sorted(root.list_databases()), ["default", "shop"])
 equal("one right: its database", seeker.list_databases(), ["default"])
-equal("a group on a database: that database", keeper.list_databases(), ["shop"])
-equal("no right: no database", nobody.list_databases(), [])
+# Everybody sees `default` unless rbac.alwaysListDefaultDatabase is false.
+equal("a group on a database: that database, too", sorted(keeper.list_databases()),
+      ["default", "shop"])
+equal("no right: no database but default", nobody.list_databases(), ["default"])
 everything = Raw(UPSTREAM_TOKEN or None, UPSTREAM_URI)
 asked_for = milvus_pb2.ShowCollectionsRequest()
 full, seen = (one("ShowCollections", asked_for) for one in (everything, raw))
