@@ -64,7 +64,8 @@ impl Admin {
 
     /// A collection has another name, or another database: moves the grants of all roles on exactly
     /// the old name to the new one, with who granted them, beside those that are there. If the new
-    /// name is none that a grant can be on, they are removed. Empty databases mean `default`.
+    /// name is none that a grant can be on, they are removed. An empty old database means
+    /// `default`, an empty new one, as in the request, the old one.
     ///
     /// # Errors
     /// The change was not acknowledged ([`AdminError::Write`]).
@@ -76,7 +77,9 @@ impl Admin {
         to_database: &str,
         to: &str,
     ) -> Result<(), AdminError> {
-        let (from, to) = (Place::new(from_database, from), Place::new(to_database, to));
+        let from = Place::new(from_database, from);
+        let to_database = if to_database.is_empty() { &from.database } else { to_database };
+        let to = Place::new(to_database, to);
         let target = format!("{} to {}", from.describe(), to.describe());
         let trace = self.trace(caller, "move grants of renamed collection", &target);
         let plan = move |state: &Snapshot| -> Planned { Ok(((), moving(state, &from, &to))) };

@@ -36,6 +36,10 @@ pub fn denial_text(denial: &Denial, caller: &str, database: &str) -> String {
         Denial::NoCaller(requirement) => {
             format!("{}: permission deny without authentication", requirement.method)
         }
+        // Nothing is said of a name that only the caller knows.
+        Denial::UnknownRpc => {
+            format!("permission deny to {caller}, there is no such RPC in this version")
+        }
         // It comes before all that the request says, so it reads as for a login.
         Denial::Stale(_) => CredentialError::Stale.to_string(),
     }

@@ -36,8 +36,8 @@ pub(super) fn read(reader: &mut Reader) -> Option<TlsSettings> {
             "1" => Ok((Mode::Server, "1")),
             "2" => Ok((Mode::Mutual, "2")),
             _ => Err(format!(
-                "`{text}` is none of 0 (no TLS), 1 (TLS) and 2 (TLS, and clients need a \
-                 certificate)"
+                "`{text}` is none of 0, 1 and 2, which stand for no TLS, TLS, and TLS where \
+                 clients need a certificate"
             )),
         })
     });

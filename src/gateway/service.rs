@@ -77,7 +77,9 @@ pub(super) struct Inner {
     scheme: Scheme,
     authority: Authority,
     pace: Arc<LogPace>,
-    _end: DropGuard,
+    /// Ends the connections with the last clone.
+    #[expect(dead_code, reason = "it acts when it is dropped")]
+    end: DropGuard,
 }
 
 impl fmt::Debug for Gateway {
@@ -100,24 +102,15 @@ impl Gateway {
         };
         let pool = Arc::new(Pool::new(connector, options.connections, ending.clone()));
         let kept = Arc::clone(&pool);
-        let end = ending.clone();
-        tokio::spawn(async move { end.run_until_cancelled(kept.keep()).await });
+        let ended = ending.clone();
+        tokio::spawn(async move { ended.run_until_cancelled(kept.keep()).await });
         let authorization = options.credential.as_ref().map(Credential::header);
         let pace = Arc::default();
         let scheme = if options.address.tls { Scheme::HTTPS } else { Scheme::HTTP };
         let authority = options.address.authority();
-        let _end = ending.drop_guard();
-        let inner = Inner {
-            options,
-            admin,
-            authorizer,
-            pool,
-            authorization,
-            scheme,
-            authority,
-            pace,
-            _end,
-        };
+        let end = ending.drop_guard();
+        let inner =
+            Inner { options, admin, authorizer, pool, authorization, scheme, authority, pace, end };
         Self(Arc::new(inner))
     }
 

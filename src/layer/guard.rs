@@ -116,7 +116,7 @@ impl Guard {
         path: &str,
     ) -> Result<Caller, CredentialError> {
         let user = login.as_ref().ok().map(|login| login.user_bytes().to_vec());
-        let outcome = self.authorizer.authenticate(login, peer).await;
+        let outcome = self.authorizer.log_in(login, peer).await;
         if let Err(error) = &outcome
             && let Some(suppressed) = self.paces.of_login(*error).and_then(LogPace::admit)
         {
@@ -181,7 +181,7 @@ impl Guard {
             replicated: target.replicated,
         };
         let database = target.database_or(connection);
-        self.authorizer.check(caller, requirement, database, &target.objects, claims)
+        self.authorizer.decide(caller, requirement, database, &target.objects, claims)
     }
 
     fn note_denial(

@@ -103,6 +103,16 @@ impl Target {
         Ok(())
     }
 
+    /// An option of an import. Newer servers take row-level security from there, too.
+    fn option(&mut self, key: &str, value: &str) {
+        let on = !value.is_empty() && !value.eq_ignore_ascii_case("false");
+        self.binlogs |= on && BINLOG_OPTIONS.contains(&key);
+        self.skip_rls |= on && key == SKIP_RLS_OPTION;
+        if key == PRINCIPAL_OPTION {
+            self.principals.push(value.to_owned());
+        }
+    }
+
     fn claim(
         &mut self,
         condition: Condition,
@@ -142,18 +152,17 @@ impl Target {
                 }
                 Value::Bytes(_) | Value::Fixed => return Err(ScanError::WireType(number)),
             },
-            Condition::Binlogs(options) if number == options => {
+            Condition::ImportOptions(options) if number == options => {
                 let key = text_at(number, value, &[KEY])?.unwrap_or_default();
                 let wanted = text_at(number, value, &[VALUE])?.unwrap_or_default();
-                let on = !wanted.is_empty() && !wanted.eq_ignore_ascii_case("false");
-                self.binlogs |= on && BINLOG_OPTIONS.contains(&key);
+                self.option(key, wanted);
             }
             Condition::Base
             | Condition::RowSecurity(..)
             | Condition::Crossing(_)
             | Condition::IfNamed
             | Condition::Id(_)
-            | Condition::Binlogs(_) => {}
+            | Condition::ImportOptions(_) => {}
         }
         Ok(())
     }
@@ -178,7 +187,7 @@ pub(super) fn is_asked_for(requirement: &Requirement, number: u32) -> bool {
         || requirement.conditions.iter().any(|condition| match *condition {
             Condition::Base => number == BASE,
             Condition::RowSecurity(one, other) => number == one || number == other,
-            Condition::Crossing(field) | Condition::Id(field) | Condition::Binlogs(field) => {
+            Condition::Crossing(field) | Condition::Id(field) | Condition::ImportOptions(field) => {
                 number == field
             }
             Condition::IfNamed => false,
@@ -198,6 +207,10 @@ const VALUE: u32 = 2;
 
 /// Options of an import that reads binlogs instead of files of a user.
 const BINLOG_OPTIONS: [&str; 2] = ["backup", "l0_import"];
+
+/// Options of an import that say of row-level security what other requests say in fields.
+const SKIP_RLS_OPTION: &str = "skip_rls";
+const PRINCIPAL_OPTION: &str = "rls_principal";
 
 fn is_rls_property(key: &str) -> bool {
     key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("rls."))
@@ -331,6 +344,10 @@ mod tests {
         assert!(scanned("Import", &[text_field(6, &pair("backup", "true"))]).binlogs);
         assert!(!scanned("Import", &[text_field(6, &pair("backup", "false"))]).binlogs);
         assert!(!scanned("Import", &[text_field(6, &pair("timeout", "true"))]).binlogs);
+        assert!(scanned("Import", &[text_field(6, &pair("skip_rls", "true"))]).skip_rls);
+        assert!(!scanned("Import", &[text_field(6, &pair("skip_rls", "false"))]).skip_rls);
+        let named = scanned("Import", &[text_field(6, &pair("rls_principal", "bob"))]);
+        assert_eq!(named.principals, ["bob"]);
     }
 
     #[test]

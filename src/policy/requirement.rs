@@ -66,8 +66,9 @@ pub enum Condition {
     RowSecurity(u32, u32),
     /// A target database. One that is not the request's is checked at `*`.
     Crossing(u32),
-    /// A number that names the object by id. One is checked as the empty name, which only patterns
-    /// cover, whatever the name beside it says.
+    /// A number that names the object by id, whatever the name beside it says. An upstream finds it
+    /// in whichever database it is, so one is checked in the database `*`, and as the empty name,
+    /// which only patterns cover.
     Id(u32),
     /// Without an object name the request needs no privilege.
     IfNamed,
@@ -80,8 +81,9 @@ pub enum Condition {
         /// The collection.
         collection: u32,
     },
-    /// Options, by key and value. Those that import binlogs need `ImportBinlog`.
-    Binlogs(u32),
+    /// Options of an import, by key and value. Those that ask for binlogs need `ImportBinlog`; those
+    /// about row-level security count as its fields.
+    ImportOptions(u32),
 }
 
 /// One row of the table.

@@ -25,7 +25,7 @@ const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     content-length: 35\r\n\
     connection: close\r\n\
     \r\n\
-    this port speaks TLS: use https://\r\n";
+    this port speaks TLS: use https://\n";
 /// How much of a plain request is thrown away, and for how long at most: closing a socket with
 /// unread bytes would eat the answer.
 const LINGER_BYTES: u64 = 64 * 1024;

@@ -22,7 +22,7 @@ async fn changed(news: Option<&mut watch::Receiver<Option<bool>>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What the health service says.

@@ -154,3 +154,69 @@ impl Contents {
         Ok(Arc::new(config))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+    use super::*;
+
+    /// Writes a certificate and its key to these files.
+    fn write(files: &ServerFiles) {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(&files.certificate, cert.pem()).unwrap();
+        fs::write(&files.key, signing_key.serialize_pem()).unwrap();
+    }
+
+    fn files(home: &tempfile::TempDir) -> ServerFiles {
+        let at = |name| home.path().join(name);
+        ServerFiles { certificate: at("server.pem"), key: at("key.pem"), client_ca: None }
+    }
+
+    #[test]
+    fn each_change_of_the_files_is_told_once() {
+        let home = tempfile::tempdir().unwrap();
+        let files = files(&home);
+        write(&files);
+        let tls = ServerTls::open(files.clone()).unwrap();
+        let first = tls.current();
+        assert_eq!(tls.refresh(), Refreshed::Same);
+
+        let before = fs::read(&files.certificate).unwrap();
+        fs::write(&files.certificate, &before[..before.len() / 2]).unwrap();
+        let refused = tls.refresh();
+        assert!(
+            matches!(&refused, Refreshed::Refused(error) if error.path() == Some(&files.certificate))
+        );
+        assert_eq!(tls.refresh(), Refreshed::Same);
+        fs::remove_file(&files.certificate).unwrap();
+        assert!(matches!(tls.refresh(), Refreshed::Refused(_)));
+        assert_eq!(tls.refresh(), Refreshed::Same);
+        assert!(Arc::ptr_eq(&first, &tls.current()), "what was there is in force");
+
+        // Back to what is in force: nothing has gone wrong, and that is told, too.
+        fs::write(&files.certificate, &before).unwrap();
+        assert_eq!(tls.refresh(), Refreshed::Renewed);
+        write(&files);
+        assert_eq!(tls.refresh(), Refreshed::Renewed);
+        assert_eq!(tls.refresh(), Refreshed::Same);
+        assert!(!Arc::ptr_eq(&first, &tls.current()));
+    }
+
+    #[test]
+    fn where_clients_need_a_certificate_no_session_is_taken_up_again() {
+        let home = tempfile::tempdir().unwrap();
+        let mut files = files(&home);
+        write(&files);
+        let open = ServerTls::open(files.clone()).unwrap();
+        assert!(!open.is_mutual() && open.current().session_storage.can_cache());
+        assert_eq!(open.current().max_early_data_size, 0);
+        files.client_ca = Some(files.certificate.clone());
+        let mutual = ServerTls::open(files).unwrap();
+        assert!(mutual.is_mutual() && !mutual.current().session_storage.can_cache());
+        assert_eq!(mutual.current().send_tls13_tickets, 0);
+    }
+}

@@ -118,15 +118,17 @@ fn crossing_databases_is_checked_in_all_of_them() {
 #[test]
 fn properties_of_row_security_and_binlogs_need_privileges_of_their_own() {
     let rls = Claims { rls_properties: true, collection: "c1", ..Claims::default() };
+    let altered =
+        |state: &Snapshot, claims| said(state, RULES, "ann", "AlterCollection", &[], claims);
     let alter = having(&["CreateCollection"]);
     assert_eq!(
-        outcome(&alter, "AlterCollection", "", rls),
+        altered(&alter, rls),
         "PrivilegeManageRLS: permission deny to ann in the `db` database"
     );
     let both = having(&["CreateCollection", "ManageRLS"]);
-    assert!(outcome(&both, "AlterCollection", "", rls).starts_with("r by"));
+    assert!(altered(&both, rls).starts_with("r by"));
     let other = Claims { collection: "c2", ..rls };
-    assert!(outcome(&both, "AlterCollection", "", other).contains("ManageRLS"));
+    assert!(altered(&both, other).contains("ManageRLS"));
 
     let binlogs = Claims { binlogs: true, ..Claims::default() };
     assert_eq!(
@@ -204,12 +206,43 @@ fn a_list_is_allowed_by_one_role_or_not_at_all_and_an_empty_one_to_root_alone() 
 }
 
 #[test]
+fn an_id_is_of_no_database_so_a_right_in_one_database_is_not_enough_for_it() {
+    let granted = |database: &str, collection: &str| {
+        let mut state = State::default();
+        state.role("r");
+        state.bind("ann", "r");
+        for name in ["DescribeCollection", "ShowPartitions", "GetLoadState", "Compaction"] {
+            state.grant_v2("r", database, collection, name);
+        }
+        state.settled()
+    };
+    let (here, everywhere) = (granted("db", "*"), granted("*", "*"));
+    let none = Claims::default();
+    // By id the object comes without a name.
+    for method in
+        ["DescribeCollection", "ShowPartitions", "GetReplicas", "GetCompactionStateWithPlans"]
+    {
+        let text = outcome(&here, method, "", none);
+        assert!(text.contains("permission deny to ann in the `*` database"), "{method}: {text}");
+        assert!(outcome(&everywhere, method, "", none).starts_with("r by"), "{method}");
+        assert_eq!(said(&here, RULES, "root", method, &[""], none), "Root", "{method}");
+    }
+    assert!(outcome(&here, "ShowPartitions", "c1", none).starts_with("r by"));
+    assert!(said(&here, RULES, "ann", "DescribeCollection", &[], none).starts_with("r by"));
+}
+
+#[test]
 fn a_denial_says_in_one_word_why() {
     let state = having(&[]);
     let requirement = find("/milvus.proto.milvus.MilvusService/Insert").unwrap();
     let claims = Claims { replicated: true, ..Claims::default() };
-    let request =
-        Request { caller: Some("ann"), requirement, database: "db", objects: &[], claims };
+    let request = Request::<String> {
+        caller: Some("ann"),
+        requirement,
+        database: "db",
+        objects: &[],
+        claims,
+    };
     let Decision::Deny(denial) = decide(&state, RULES, &request) else { panic!() };
     assert_eq!(denial, Denial::Replicated(requirement));
     assert_eq!(denial.reason(), "marked as replicated");

@@ -156,7 +156,9 @@ fn allowed(facts: &Facts, rules: Rules, request: &Request<'_>) -> bool {
     {
         return true;
     }
-    let cluster = level == Level::Cluster;
+    // An id is of no database. It is read as an object without a name.
+    let by_id = has_id(request.requirement) && request.objects == [""];
+    let cluster = level == Level::Cluster || by_id;
     let database = if cluster { "*" } else { request.database };
     let may = |name: &str, object: &str| {
         (name == "admin" && facts.bound.contains("admin") && facts.roles.contains("admin"))
@@ -243,6 +245,10 @@ fn row_of(method: &str) -> &'static Requirement {
     find(&format!("/milvus.proto.milvus.MilvusService/{method}")).unwrap()
 }
 
+fn has_id(requirement: &Requirement) -> bool {
+    requirement.conditions.iter().any(|condition| matches!(condition, Condition::Id(_)))
+}
+
 /// A request: its row, database and objects.
 fn ask(dice: &mut Dice) -> (&'static Requirement, &'static str, Vec<String>) {
     let requirement = match dice.roll(4) {
@@ -251,12 +257,15 @@ fn ask(dice: &mut Dice) -> (&'static Requirement, &'static str, Vec<String>) {
     };
     let names = ["c1", "c2", "cx", "*", "", "a/b", "c1.x", "ann", "bob", "r1", "public"];
     let count = match requirement.object {
+        ObjectSource::Any if has_id(requirement) => dice.roll(2),
         ObjectSource::Any => 0,
         ObjectSource::Field(_) => 1,
         ObjectSource::Nested(_) | ObjectSource::Role(_) => dice.roll(2),
         ObjectSource::Repeated(_) => dice.roll(4),
     };
-    let objects = (0..count).map(|_| dice.pick(&names).to_owned()).collect();
+    let by_id = requirement.object == ObjectSource::Any;
+    let name = |dice: &mut Dice| if by_id { "" } else { dice.pick(&names) };
+    let objects = (0..count).map(|_| name(dice).to_owned()).collect();
     (requirement, dice.pick(&["default", "db", "dx", "*", "a/b", "xb", "other"]), objects)
 }
 

@@ -6,6 +6,10 @@
 #
 # starts a server with an empty sled store, runs COMMAND (a program or a shell
 # function) against it, stops it, and prints `suite NAME: N passed, M failed`.
+# SDK_TLS=server starts it with TLS, SDK_TLS=mutual with TLS and a certificate that
+# clients need; SDK_TLS_DIR is set for COMMAND then and holds what certificates.sh
+# makes. Without SDK_TLS both talk plain text.
+#
 # COMMAND prints one line per check, `ok …` or `FAILED …`, and exits with 0 only
 # if it came to its end: anything else counts as a failed check, so that a crash
 # half-way is never taken for a short success. The result is 0 if nothing failed.
@@ -17,6 +21,7 @@ WORK_DIR="$SDK_DIR/.work"
 # The page says localhost:19530 in every snippet, so the port is not a choice.
 PORT=19530
 READY_WITHIN_SECONDS=20
+SDK_TLS="${SDK_TLS:-off}"
 STOPPED_WITHIN_SECONDS=20
 
 # The clients talk to this machine, whatever proxy its environment names for others.
@@ -39,6 +44,34 @@ port_in_use() {
     (: <"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null || (: <"/dev/tcp/::1/$PORT") 2>/dev/null
 }
 
+# named NAME: the name of a suite, which also says how it talks.
+named() {
+    case "$SDK_TLS" in
+    server) echo "$1-https" ;;
+    mutual) echo "$1-mtls" ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# Makes certificates and names them to the server, by variables as an operator would.
+set_up_tls() {
+    case "$SDK_TLS" in
+    off) return ;;
+    server) export MILVUS_RBAC_COMMON_SECURITY_TLSMODE=1 ;;
+    mutual) export MILVUS_RBAC_COMMON_SECURITY_TLSMODE=2 ;;
+    *)
+        echo "SDK_TLS is \`$SDK_TLS\`: it may be server, mutual or off" >&2
+        return 1
+        ;;
+    esac
+    export SDK_TLS_DIR="$SERVER_DIR/tls"
+    mkdir "$SDK_TLS_DIR"
+    "$SDK_DIR/certificates.sh" "$SDK_TLS_DIR" || return
+    export MILVUS_RBAC_TLS_SERVERPEMPATH="$SDK_TLS_DIR/server.pem"
+    export MILVUS_RBAC_TLS_SERVERKEYPATH="$SDK_TLS_DIR/server-key.pem"
+    export MILVUS_RBAC_TLS_CAPEMPATH="$SDK_TLS_DIR/ca.pem"
+}
+
 start_server() {
     local binary deadline
     binary="$(server_binary)"
@@ -55,6 +88,7 @@ start_server() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
     : >"$SERVER_DIR/stdout"
+    set_up_tls || return
     # From a directory of its own, so that no settings file of the caller's is met.
     (cd "$SERVER_DIR" && exec "$binary" serve --store "sled:$SERVER_DIR/data" \
         ${SERVER_ARGS[@]+"${SERVER_ARGS[@]}"}) \

@@ -3,6 +3,7 @@
 mod backup;
 mod builtin_roles;
 pub(crate) mod client;
+mod data_changes;
 mod decided;
 mod grants;
 mod groups;

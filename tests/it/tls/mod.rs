@@ -10,6 +10,7 @@ mod served;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper_util::rt::TokioIo;
 use milvus_rbac::config::{Compat, Settings, TlsSettings};
@@ -19,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tonic::transport::Endpoint;
@@ -72,7 +74,10 @@ async fn connect(
 
 /// The certificate that a server shows now.
 async fn shown(address: SocketAddr, config: &Arc<ClientConfig>) -> CertificateDer<'static> {
-    let stream = connect(address, config).await.unwrap();
+    let mut config = ClientConfig::clone(config);
+    // A session that is taken up again shows the certificate that it began with.
+    config.resumption = Resumption::disabled();
+    let stream = connect(address, &Arc::new(config)).await.unwrap();
     stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
 }
 
@@ -108,15 +113,21 @@ async fn list(address: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Str
     ask(stream, &listing()).await
 }
 
-/// A gRPC client of root on one connection, which is made again if it breaks.
+/// A gRPC client of root on one connection. Once that has broken, its calls fail.
 async fn grpc(
     address: SocketAddr,
     config: &Arc<ClientConfig>,
 ) -> Result<Grpc, tonic::transport::Error> {
     let config = Arc::clone(config);
+    let again = Arc::new(AtomicBool::new(false));
     let connector = service_fn(move |_| {
-        let config = Arc::clone(&config);
-        async move { connect(address, &config).await.map(TokioIo::new) }
+        let (config, again) = (Arc::clone(&config), again.swap(true, Ordering::Relaxed));
+        async move {
+            if again {
+                return Err(io::Error::other("the one connection has been lost"));
+            }
+            connect(address, &config).await.map(TokioIo::new)
+        }
     });
     let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap();
     let endpoint = endpoint.origin(format!("https://{address}").parse().unwrap());

@@ -11,9 +11,22 @@ STATUS=""
 VERSION=""
 BODY=""
 
+# How the real one connects over TLS; empty in plain text.
+TLS_ARGUMENTS=()
+if [ -n "${SDK_TLS_DIR:-}" ]; then
+    TLS_ARGUMENTS=(--cacert "$SDK_TLS_DIR/ca.pem")
+    if [ "$SDK_TLS" = mutual ]; then
+        TLS_ARGUMENTS+=(--cert "$SDK_TLS_DIR/client.pem" --key "$SDK_TLS_DIR/client-key.pem")
+    fi
+fi
+
 # Stands before the real one, so that the page's text stays as it is: keeps
 # status, headers and body of the answer.
 curl() {
+    local plain="http://" encrypted="https://"
+    if [ "${#TLS_ARGUMENTS[@]}" -gt 0 ]; then
+        set -- "${TLS_ARGUMENTS[@]}" "${@/#"$plain"/$encrypted}"
+    fi
     : >"$ANSWER_DIR/body"
     : >"$ANSWER_DIR/headers"
     read -r STATUS VERSION < <(

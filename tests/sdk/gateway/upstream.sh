@@ -1,5 +1,7 @@
 # Shared by the two runners of this folder. Sourced, after ../server.sh.
 
+# These suites talk plain text, to the gateway as to the upstream.
+SDK_TLS=off
 # Read by pymilvus itself on import; it would lead the suite to another server.
 unset MILVUS_URI
 # No byte code beside the sources; `checks` is that of the pymilvus suites.

@@ -51,7 +51,11 @@ func transport(what string, code codes.Code, reason string, err error) {
 func connect(login string) (*milvusclient.Client, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return milvusclient.New(ctx, &milvusclient.ClientConfig{Address: address, APIKey: login})
+	config := &milvusclient.ClientConfig{Address: address, APIKey: login}
+	if tlsDir != "" {
+		config = trusting("ca.pem", login)
+	}
+	return milvusclient.New(ctx, config)
 }
 
 func logsIn(what, login string) {

@@ -1,10 +1,18 @@
 // One line per check, `ok …` or `FAILED …`; the runner counts them.
 
+const { join } = require("node:path");
 const { isDeepStrictEqual } = require("node:util");
 const { MilvusClient } = require("@zilliz/milvus2-sdk-node");
 
 const WRONG_LOGIN = "auth check failure, please check username and password are correct";
 const UNAUTHENTICATED = 16;
+
+// Over TLS that authority is believed and no other.
+const trusting = (authority) => ({
+  address: "https://localhost:19530",
+  tls: { rootCertPath: join(process.env.SDK_TLS_DIR, authority) },
+});
+const TRANSPORT = process.env.SDK_TLS_DIR ? trusting("ca.pem") : { address: "http://localhost:19530" };
 
 function check(what, isTrue, seen) {
   console.log(isTrue ? `ok ${what}` : `FAILED ${what}: got ${JSON.stringify(seen)}`);
@@ -36,7 +44,7 @@ async function rejected(what, promise, code, details) {
 
 // A client whose connecting may fail: the process would end if nobody looked at that.
 function connect(token) {
-  const client = new MilvusClient({ address: "http://localhost:19530", token });
+  const client = new MilvusClient({ ...TRANSPORT, token });
   client.connectPromise.catch(() => {});
   return client;
 }
@@ -61,4 +69,5 @@ async function doesNotLogIn(what, username, password) {
 
 module.exports = {
   UNAUTHENTICATED, WRONG_LOGIN, check, connect, doesNotLogIn, equal, logsIn, refused, rejected, succeeded,
+  trusting,
 };

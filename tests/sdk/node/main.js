@@ -1,7 +1,9 @@
 // The Node client against a fresh server: the page's snippets, then the error cases,
-// grants, and groups.
+// grants, and groups. Over TLS something shorter stands for the page, whose address
+// is plain text.
 
 const { page } = require("./page");
+const { secure } = require("./secure");
 const { errors } = require("./errors");
 const { privileges } = require("./privileges");
 const { groups } = require("./groups");
@@ -10,7 +12,7 @@ const { groups } = require("./groups");
 process.exitCode = 1;
 
 async function main() {
-  await page();
+  await (process.env.SDK_TLS_DIR ? secure() : page());
   await errors();
   await privileges();
   await groups();

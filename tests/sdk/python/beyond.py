@@ -93,7 +93,7 @@ equal("and so are its bindings", client.describe_user("user_2")["roles"], ())
 client.drop_user("user_2")
 
 # ORM.
-connections.connect("orm", host="localhost", port="19530", user="root", password="Milvus")
+connections.connect("orm", uri=URI, user="root", password="Milvus")
 utility.create_user("user_o", "P@ssw0rd", using="orm")
 equal("ORM list_usernames", list(utility.list_usernames(using="orm")),
       ["root", "user_1", "user_o"])

@@ -5,14 +5,17 @@ Also what the ways of failing look like in all three versions of pymilvus.
 
 import inspect
 import logging
+import os
 
 import grpc
 from pymilvus import MilvusException
 
-URI = "http://localhost:19530"
+# Over TLS if there are certificates, made by the runner.
+SCHEME = "https" if "SDK_TLS_DIR" in os.environ else "http"
+URI = f"{SCHEME}://localhost:19530"
 # The same server under another address: pymilvus from 2.5 shares one connection
 # between clients with the same address and login, and then does not log in again.
-UNSHARED_URI = "http://127.0.0.1:19530"
+UNSHARED_URI = f"{SCHEME}://127.0.0.1:19530"
 WRONG_LOGIN = "auth check failure, please check username and password are correct"
 
 # pymilvus logs every refusal with its stack; here most calls are meant to be refused.

@@ -143,8 +143,8 @@ client.drop_privilege_group("pg_a")
 equal("all groups are dropped", custom(), [])
 
 # ORM.
-connections.connect("orm", host="localhost", port="19530", user="root", password="Milvus")
-connections.connect("own", host="localhost", port="19530", user="limited", password="P@ssw0rd")
+connections.connect("orm", uri=URI, user="root", password="Milvus")
+connections.connect("own", uri=URI, user="limited", password="P@ssw0rd")
 role = Role("role_p", using="orm")
 
 

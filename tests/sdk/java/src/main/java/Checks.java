@@ -8,6 +8,8 @@ import java.util.Objects;
 /** One line per check, `ok …` or `FAILED …`; the runner counts them. */
 final class Checks {
     static final String URI = "http://localhost:19530";
+    /** Where the certificates are; null in plain text. */
+    static final String TLS_DIR = System.getenv("SDK_TLS_DIR");
     static final String WRONG_LOGIN =
             "UNAUTHENTICATED: auth check failure, please check username and password are correct";
 
@@ -22,7 +24,20 @@ final class Checks {
     }
 
     static MilvusClientV2 connect(String token) {
+        if (TLS_DIR != null) {
+            return new MilvusClientV2(trusting("ca.pem", token));
+        }
         return new MilvusClientV2(ConnectConfig.builder().uri(URI).token(token).build());
+    }
+
+    /** Over TLS: that authority is believed and no other. */
+    static ConnectConfig trusting(String authority, String token) {
+        return ConnectConfig.builder()
+                .uri("https://localhost:19530")
+                .serverPemPath(TLS_DIR + "/" + authority)
+                .serverName("localhost")
+                .token(token)
+                .build();
     }
 
     static void logsIn(String what, String user, String password) {
