@@ -16,7 +16,10 @@ for collection in ("books", "films"):
 root.create_database("shop")
 shop = MilvusClient(uri=URI, token=ROOT, db_name="shop")
 make(shop, "orders", 20)
-shop.create_collection("items", dimension=4)
+schema = root.create_schema()
+schema.add_field("id", DataType.INT64, is_primary=True)
+schema.add_field("vector", DataType.FLOAT_VECTOR, dim=4)
+shop.create_collection("items", schema=schema)
 HITS = search(direct, "books")
 
 
@@ -32,9 +35,6 @@ root.grant_privilege_v2("seeking", "Search", "books", "default")
 seeker = login("seeker")
 allowed("only Search: the search is answered", seeker)
 asked = AnnSearchRequest(QUESTION, "vector", {"metric_type": "COSINE"}, limit=5)
-schema = root.create_schema()
-schema.add_field("id", DataType.INT64, is_primary=True)
-schema.add_field("vector", DataType.FLOAT_VECTOR, dim=4)
 index = root.prepare_index_params()
 index.add_index("vector", index_type="FLAT", metric_type="COSINE")
 for what, privilege, call in (
