@@ -2,12 +2,14 @@
 
 import os
 
-from checks import URI, check, equal
+from checks import URI, attempt, check, equal
+import grpc
 import numpy as np
 from pymilvus import DataType, MilvusClient
-from shared import ROOT, UPSTREAM_TOKEN, UPSTREAM_URI, count
+from shared import ROOT, UPSTREAM_TOKEN, UPSTREAM_URI, Raw, count
 
 ROWS, DIM = 51_200, 512
+MOST_BYTES = 128 * 1024 * 1024
 # What the gateway's memory may grow by. Its design says so; the message is 100 MiB.
 MAY_GROW_KIB = 16 * 1024
 GATEWAY = f"/proc/{os.environ['SERVER_PID']}"
@@ -17,6 +19,15 @@ def memory(what):
     """A line of the gateway's memory, in KiB."""
     with open(f"{GATEWAY}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(what + ":"))
+
+
+def varint(number):
+    """A number as protobuf writes it."""
+    encoded = b""
+    while number > 0x7F:
+        encoded += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return encoded + bytes([number])
 
 
 root = MilvusClient(uri=URI, token=ROOT)
@@ -55,5 +66,16 @@ equal("a large answer comes back", len(found), 16_000)
 check(f"the gateway's memory grew by at most {MAY_GROW_KIB} KiB for it", grown <= MAY_GROW_KIB,
       grown)
 print(f"note: the gateway's memory grew by {grown} KiB at most, from {before} KiB", flush=True)
+
+# More than one message may have is refused while it comes, and nothing of it is inserted.
+raw = Raw(ROOT)
+zeros = bytes(MOST_BYTES)
+body = b"\x1a\x05large\x2a" + varint(len(zeros)) + zeros
+call = raw.channel.unary_unary("/milvus.proto.milvus.MilvusService/Insert")
+error = attempt(lambda: call(body, metadata=raw.metadata, timeout=60))
+check("a message of more than 128 MiB is refused",
+      isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, error)
+equal("and nothing of it is there", count(direct, "large"), ROWS)
+raw.close()
 root.drop_collection("large")
 root.close()

@@ -84,15 +84,23 @@ for rpc, privilege, request in (
     ("Upsert", "Upsert", milvus_pb2.UpsertRequest(collection_name="books", num_rows=1)),
     ("HasCollection", "DescribeCollection",
      milvus_pb2.HasCollectionRequest(collection_name="books")),
+    ("Flush", "Flush", milvus_pb2.FlushRequest(collection_names=["books", "films"])),
     ("Search", "Search", milvus_pb2.SearchRequest(collection_name="films")),
     ("Search", "Search", milvus_pb2.SearchRequest()),
 ):
-    denied(f"only Search: refused the bare RPC {rpc} of `{getattr(request, 'collection_name')}`",
+    denied(f"only Search: refused the bare RPC {rpc}: {' '.join(str(request).split())}",
            denial("seeker", privilege), lambda: raw(rpc, request))
 equal("nothing of all this changed the data",
       (sorted(direct.list_collections()), count(direct, "books"), count(direct, "films"),
        search(direct, "books")), (["books", "films"], 10, 10, HITS))
 allowed("only Search: still answered", seeker)
+
+# Of several collections all must be allowed.
+root.grant_privilege_v2("seeking", "Flush", "books", "default")
+seeker.flush("books")
+denied("Flush of one that is allowed and one that is not", denial("seeker", "Flush"),
+       lambda: raw("Flush", milvus_pb2.FlushRequest(collection_names=["books", "films"])))
+root.revoke_privilege_v2("seeking", "Flush", "books", "default")
 
 # A second right adds itself and nothing else.
 root.grant_privilege_v2("seeking", "DescribeCollection", "books", "default")
