@@ -74,7 +74,8 @@ body = b"\x1a\x05large\x2a" + varint(len(zeros)) + zeros
 call = raw.channel.unary_unary("/milvus.proto.milvus.MilvusService/Insert")
 error = attempt(lambda: call(body, metadata=raw.metadata, timeout=60))
 check("a message of more than 128 MiB is refused",
-      isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, error)
+      isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED,
+      error)
 equal("and nothing of it is there", count(direct, "large"), ROWS)
 raw.close()
 root.drop_collection("large")

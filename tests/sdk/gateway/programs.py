@@ -1,4 +1,4 @@
-"""The quick-start programs run unchanged: through the gateway they print what they print past it."""
+"""The quick-start programs run unchanged, and print through the gateway what they print past it."""
 
 import os
 from pathlib import Path

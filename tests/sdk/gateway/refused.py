@@ -1,4 +1,4 @@
-"""Who has no right to be here, and what is no request: refused, and the upstream never hears of it."""
+"""Who has no right to be here, and what is no request: refused, unheard of by the upstream."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""What root does with collections through the gateway: all of it, with the upstream's own answers."""
+"""What root does with collections through the gateway: everything, answered by the upstream."""
 
 from checks import URI, attempt, can, check, equal
 from pymilvus import AnnSearchRequest, DataType, MilvusClient, RRFRanker

@@ -1,4 +1,4 @@
-"""What the gateway suites share: both ways to the upstream, users of the gateway, small collections.
+"""What the gateway suites share: both ways to the upstream, users of the gateway, collections.
 
 `checks`, from the folder of the pymilvus suites, counts and knows the ways of failing. The gateway
 is at its URI; UPSTREAM_URI and UPSTREAM_TOKEN lead past it, to where data can be looked at that

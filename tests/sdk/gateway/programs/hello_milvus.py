@@ -1,4 +1,4 @@
-"""The shape of the public hello_milvus: connections, Collection, schema, index, load, search, query.
+"""The shape of the public hello_milvus: connect, Collection, schema, index, load, search, query.
 
 Knows nothing of a gateway: only CLUSTER_ENDPOINT and TOKEN differ from run to run. All that it
 prints is the same in each run.
@@ -66,7 +66,8 @@ show(hello_milvus.search(vectors, "embeddings", parameters, limit=3, output_fiel
 print("=== query")
 rows = hello_milvus.query(expr="random > 0.999", output_fields=["random", "embeddings"])
 for row in sorted(rows, key=lambda row: row["pk"]):
-    print("   ", row["pk"], round(row["random"], 6), [round(float(x), 4) for x in row["embeddings"]])
+    print("   ", row["pk"], round(row["random"], 6),
+          [round(float(x), 4) for x in row["embeddings"]])
 
 print("=== search and filter")
 show(hello_milvus.search(vectors, "embeddings", parameters, limit=3, expr="random > 0.5",
