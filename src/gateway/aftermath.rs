@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use prost::Message;
 use tonic::Code;
 
 use super::error::UpstreamError;
@@ -104,27 +103,43 @@ async fn has_happened(link: &Link, event: &Event) -> Result<Option<bool>, Upstre
     }
 }
 
+/// The name of the collection behind an alias, if the event names one by an alias.
+///
+/// # Errors
+/// The upstream does not answer, so it is not known what it would do.
+pub(super) async fn real_name(link: &Link, event: &Event) -> Result<Option<String>, UpstreamError> {
+    let (database, name) = match event {
+        Event::Dropped { database, collection } => (database, collection),
+        Event::Renamed { from: (database, name), .. } => (database, name),
+        Event::DatabaseDropped { .. } => return Ok(None),
+    };
+    let described = describe(link, database, name).await?.unwrap_or_default();
+    let real = described.collection_name;
+    Ok((!real.is_empty() && real != *name).then_some(real))
+}
+
 /// Whether there is no such collection; nothing if the answer does not say.
 async fn is_gone(link: &Link, database: &str, name: &str) -> Result<Option<bool>, UpstreamError> {
-    /// As much as is needed of the answer.
-    #[derive(Clone, PartialEq, Message)]
-    struct Described {
-        #[prost(message, optional, tag = "1")]
-        status: Option<MilvusStatus>,
-    }
-
-    let request = pb::DropCollectionRequest {
-        base: None,
-        db_name: database.to_owned(),
-        collection_name: name.to_owned(),
-    };
-    // The two requests have these fields alike.
-    let whole = link.ask(DESCRIBE, &request, database, true, LIMIT).await?;
-    let Some(answer) = whole.message::<Described>()? else { return Ok(None) };
+    let Some(answer) = describe(link, database, name).await? else { return Ok(None) };
     let status = answer.status.unwrap_or_default();
     Ok(match (status.code, status.error_code) {
         (0, 0) => Some(false),
         (NOT_FOUND, _) | (0, LEGACY_NOT_EXISTS) => Some(true),
         _ => None,
     })
+}
+
+/// What the upstream says of a collection; nothing where the call has failed.
+async fn describe(
+    link: &Link,
+    database: &str,
+    name: &str,
+) -> Result<Option<pb::DescribeCollectionResponse>, UpstreamError> {
+    let request = pb::DropCollectionRequest {
+        base: None,
+        db_name: database.to_owned(),
+        collection_name: name.to_owned(),
+    };
+    // The two requests have these fields alike.
+    link.ask(DESCRIBE, &request, database, true, LIMIT).await?.message()
 }

@@ -35,6 +35,7 @@ const READ_AHEAD: usize = 64 << 10;
 
 /// Where a status stands: in the headers if there is nothing else, else in the trailers.
 const STATUS: &str = "grpc-status";
+const UNAUTHENTICATED: &str = "16";
 
 /// Waits no longer than the caller does.
 pub(super) async fn within<T>(
@@ -63,6 +64,13 @@ pub(super) fn check(answer: Response<Incoming>) -> Result<(Parts, Incoming), Ups
     Ok((parts, body))
 }
 
+/// Refuses to pass on that the upstream does not know us: to the caller it would say that their
+/// login is wrong.
+pub(super) fn check_welcome(headers: &HeaderMap) -> Result<(), UpstreamError> {
+    let refused = headers.get(STATUS).is_some_and(|code| code == UNAUTHENTICATED);
+    if refused { Err(UpstreamError::Unwelcome) } else { Ok(()) }
+}
+
 /// How an answer goes back.
 pub(super) struct Way {
     /// When its caller stops waiting.
@@ -77,7 +85,12 @@ pub(super) struct Way {
 impl Way {
     /// Passes the answer on; what goes wrong before any of it has gone back is the status instead.
     pub(super) async fn pass(self, parts: Parts, body: Incoming) -> Result<Response<Body>, Status> {
+        check_welcome(&parts.headers).map_err(|error| self.trace.failed(&error))?;
         let mut source = Source::new(&parts.headers, body);
+        if source.is_over() {
+            // Some clients do not take an empty part behind a status.
+            return Ok(Response::from_parts(parts, Body::empty()));
+        }
         let mut frames = VecDeque::new();
         let mut bytes = 0;
         while !self.streaming && bytes <= READ_AHEAD {
@@ -88,8 +101,8 @@ impl Way {
                     frames.push_back(frame);
                 }
                 None => {
-                    let body = AnswerBody { frames, more: None };
-                    return Ok(Response::from_parts(parts, Body::new(body)));
+                    let body = Body::new(AnswerBody { frames, more: None });
+                    return Ok(Response::from_parts(parts, body));
                 }
             }
         }
@@ -147,6 +160,11 @@ impl Source {
         Self { inner: Some(inner), told: headers.contains_key(STATUS) }
     }
 
+    /// Whether it has no frames at all.
+    fn is_over(&self) -> bool {
+        self.told && self.inner.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
     async fn next(&mut self) -> Result<Option<Frame<Bytes>>, UpstreamError> {
         let Some(inner) = &mut self.inner else { return Ok(None) };
         let no_status = || Err(UpstreamError::Garbage("no status".to_owned()));
@@ -156,6 +174,7 @@ impl Source {
                     if !self.told && !trailers.contains_key(STATUS) {
                         return no_status();
                     }
+                    check_welcome(trailers)?;
                     self.inner = None;
                 }
                 Ok(Some(frame))

@@ -48,7 +48,7 @@ impl Gateway {
         let requirement = admitted.requirement;
         let answer = self.link().send(requirement.path, headers, body).await;
         let (parts, body) = answer.and_then(check)?;
-        let mut whole = Whole::read(parts, body).await?;
+        let mut whole = Whole::read(parts, body).await?.welcome()?;
         let caller = caller.ok_or_else(|| {
             FilterError::Refused(Status::internal("a list has been asked for by nobody"))
         })?;

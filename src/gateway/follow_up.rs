@@ -9,24 +9,27 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Response};
-use http_body_util::BodyExt as _;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use prost::Message as _;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::Gateway;
-use super::aftermath::{Outcome, find_out, outcome};
+use super::aftermath::{Outcome, find_out, outcome, real_name};
 use super::answer::check;
 use super::deadline::TIMEOUT;
 use super::error::UpstreamError;
 use super::link::whole;
 use super::trace::Trace;
-use super::whole::Whole;
+use super::whole::{Whole, framed};
 use crate::admin::{Admin, AdminError};
 use crate::api::undecodable;
 use crate::credential::{Caller, Peer};
 use crate::layer::Admitted;
+use crate::proto::common::{ErrorCode, Status as MilvusStatus};
 use crate::proto::milvus as pb;
 
 /// What grants follow.
@@ -126,6 +129,9 @@ impl Gateway {
         event: &Event,
         caller: &Caller,
     ) -> Result<Response<Body>, UpstreamError> {
+        if let Some(collection) = real_name(self.link(), event).await? {
+            return Ok(by_alias(event, &collection));
+        }
         let sent = async {
             let (parts, body) = check(self.link().send(path, headers, whole(frame)).await?)?;
             Whole::read(parts, body).await
@@ -151,7 +157,7 @@ impl Gateway {
             ))
             .into_http());
         }
-        answer.map(Whole::into_response)
+        answer.and_then(Whole::welcome).map(Whole::into_response)
     }
 
     /// Brings the grants in line, again if that fails: nobody else will.
@@ -168,6 +174,31 @@ impl Gateway {
         }
         event.follow(admin, caller).await
     }
+}
+
+/// The answer to a request that names a collection by an alias: some servers would drop or rename
+/// what the alias stands for, and the grants on that would stay. Milvus refuses it, too.
+fn by_alias(event: &Event, collection: &str) -> Response<Body> {
+    let (Event::Dropped { collection: name, .. } | Event::Renamed { from: (_, name), .. }) = event
+    else {
+        return Status::internal("a database has no alias").into_http();
+    };
+    let reason = format!("`{name}` is an alias of the collection `{collection}`; name that");
+    let status = MilvusStatus {
+        error_code: ErrorCode::IllegalArgument as i32,
+        code: 1100,
+        detail: reason.clone(),
+        reason,
+        ..MilvusStatus::default()
+    };
+    let mut trailers = HeaderMap::new();
+    // The code of a call that came to an answer.
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let frames = [Ok::<_, Status>(Frame::data(framed(&status))), Ok(Frame::trailers(trailers))];
+    let mut answer = Response::new(Body::new(StreamBody::new(futures_util::stream::iter(frames))));
+    let grpc = HeaderValue::from_static("application/grpc");
+    answer.headers_mut().insert(CONTENT_TYPE, grpc);
+    answer
 }
 
 /// The frame of a small request.

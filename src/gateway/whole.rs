@@ -14,6 +14,7 @@ use prost::Message;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::answer::check_welcome;
 use super::error::{UpstreamError, with_causes};
 
 /// Most bytes of such an answer: a list of some hundred thousand names.
@@ -75,6 +76,13 @@ impl Whole {
         (*flag == 0 && usize::try_from(length) == Ok(payload.len())).then_some(payload)
     }
 
+    /// The same, unless it says that the upstream does not know us.
+    pub(super) fn welcome(self) -> Result<Self, UpstreamError> {
+        check_welcome(&self.head.headers)?;
+        check_welcome(&self.trailers)?;
+        Ok(self)
+    }
+
     /// The message of an answer that does not say that the call has failed.
     pub(super) fn message<M: Message + Default>(&self) -> Result<Option<M>, UpstreamError> {
         if self.status() != Code::Ok {
@@ -97,6 +105,10 @@ impl Whole {
     /// The answer as it goes back.
     pub(super) fn into_response(self) -> Response<Body> {
         let Self { head, frame, trailers } = self;
+        if frame.is_empty() && trailers.is_empty() {
+            // Some clients do not take an empty part behind a status.
+            return Response::from_parts(head, Body::empty());
+        }
         let data = (!frame.is_empty()).then(|| Ok::<_, Status>(Frame::data(frame)));
         let trailers = (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers)));
         let frames = futures_util::stream::iter(data.into_iter().chain(trailers));
