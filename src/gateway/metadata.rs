@@ -56,7 +56,9 @@ pub(super) fn outgoing(
     credential: Option<&HeaderValue>,
 ) -> Result<HeaderMap, Status> {
     // Blanks at its ends would be lost on some ways, and the name another one.
-    let plain = HeaderValue::from_str(database).ok().filter(|_| database.trim() == database);
+    let ascii = database.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let sayable = ascii && database.trim() == database;
+    let plain = HeaderValue::from_str(database).ok().filter(|_| sayable);
     let database = plain.ok_or_else(|| {
         let shown: String = database.chars().take(64).collect();
         Status::invalid_argument(format!("no header can say the database {shown:?}"))
