@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 use tonic::Status;
 use tonic::body::Body;
@@ -140,14 +141,16 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (mut parts, body) = request.into_parts();
-    let row = find(parts.uri.path());
+    // With what stands behind a `?`: whoever is behind may take that for a part of the name.
+    let path = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let row = find(path);
     let caller = match row {
         Some(requirement) if guard.is_open(requirement) => None,
         _ => Some(authenticate(guard, &parts).await?),
     };
     let requirement = row.ok_or_else(|| {
-        guard.note_unknown(caller.as_ref(), parts.uri.path());
-        unknown(parts.uri.path())
+        guard.note_unknown(caller.as_ref(), path);
+        unknown(path)
     })?;
     check_single(&parts)?;
     let connection = connection(&parts);

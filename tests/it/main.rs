@@ -25,6 +25,7 @@ mod etcd;
 mod examples;
 mod exposure;
 mod fuzz_corpus;
+mod gateway;
 mod grants;
 mod hostile;
 mod inherited;
