@@ -38,7 +38,9 @@ fn main() -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let served = compile_messages(&out)?;
-    compile_store()?;
+    if cfg!(feature = "etcd") {
+        compile_store()?;
+    }
     let privileges = compile_privileges(&out)?;
     compile_requirements(&out, &served, &privileges)
 }
@@ -58,7 +60,11 @@ fn compile_messages(out: &Path) -> Result<BTreeSet<String>> {
             );
         }
     }
+    // Without a server there is no codec either, only messages.
+    let with_services = cfg!(feature = "server");
     tonic_prost_build::configure()
+        .build_server(with_services)
+        .build_client(with_services)
         .build_transport(false)
         .codec_path("crate::grpc::codec::MilvusCodec")
         // They hold passwords; proto.rs gives them a Debug that shows none.
@@ -206,7 +212,7 @@ fn compile_conditions(text: &str) -> Result<String> {
             ("rls", [one, other]) => write!(code, "Condition::RowSecurity({one}, {other}), ")?,
             ("crossing", [field]) => write!(code, "Condition::Crossing({field}), ")?,
             ("id", [field]) => write!(code, "Condition::Id({field}), ")?,
-            ("binlogs", [field]) => write!(code, "Condition::Binlogs({field}), ")?,
+            ("options", [field]) => write!(code, "Condition::ImportOptions({field}), ")?,
             ("rls-properties", [properties, removed, collection]) => write!(
                 code,
                 "Condition::RowSecurityProperties {{ properties: {properties}, \

@@ -20,7 +20,7 @@ use milvus_rbac::admin::{GivenPassword, Membership, NewUser};
 use milvus_rbac::config::Settings;
 use milvus_rbac::credential::{Caller, Login, Peer};
 use milvus_rbac::deployment::Deployment;
-use milvus_rbac::policy::{Claims, Requirement, find};
+use milvus_rbac::policy::{Requirement, find};
 use milvus_rbac::proto::etcdserverpb::kv_client::KvClient;
 use milvus_rbac::proto::etcdserverpb::request_op::Request;
 use milvus_rbac::proto::etcdserverpb::watch_client::WatchClient;
@@ -144,7 +144,7 @@ impl Fleet {
         one.admin().create_user(&program(), new).await.unwrap();
         let other = open(etcd);
         let login = Login::new("u", b"P@ssw0rd");
-        let caller = other.authorizer().authenticate(login, Peer::LOCAL).await.unwrap();
+        let caller = other.authorizer().log_in(login, Peer::LOCAL).await.unwrap();
         let requirement = find("/milvus.proto.milvus.MilvusService/ListCredUsers").unwrap();
         Self { one, other, caller, requirement }
     }
@@ -155,9 +155,8 @@ impl Fleet {
     }
 
     fn may(&self) -> bool {
-        let claims = Claims::default();
-        let (caller, row) = (Some(&self.caller), self.requirement);
-        self.other.authorizer().check(caller, row, "default", &[], claims).is_allowed()
+        let authorizer = self.other.authorizer();
+        authorizer.check(&self.caller, self.requirement, "default", &[]).is_allowed()
     }
 
     async fn until(&self, may: bool) {

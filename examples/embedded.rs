@@ -1,59 +1,77 @@
-//! The library without a socket: opens a store, makes a user, and verifies the password.
+//! The library without a socket: opens a store, makes a user with a right, and asks of requests who
+//! sends them and whether they may.
 //!
 //! ```text
-//! cargo run --example embedded
+//! cargo run --example embedded --no-default-features --features sled
 //! ```
 
-use milvus_rbac::admin::{GivenPassword, NewUser};
+use base64::prelude::*;
+use milvus_rbac::admin::{GivenPassword, GivenPrivilege, GrantAction, LevelGrant};
+use milvus_rbac::admin::{Membership, NewUser};
 use milvus_rbac::clock::{Clock as _, SystemClock};
 use milvus_rbac::config::Settings;
-use milvus_rbac::credential::{Caller, Login, Peer};
+use milvus_rbac::credential::{Caller, Peer};
 use milvus_rbac::deployment::Deployment;
-use milvus_rbac::policy::{Claims, find};
 use milvus_rbac::store::{SledOptions, SledStore};
 
 type Error = Box<dyn std::error::Error>;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let directory = std::env::temp_dir().join(format!("milvus-rbac-{}", std::process::id()));
     let options =
         SledOptions { accept_data_loss: false, created_unix_ms: SystemClock.unix_millis() };
     let store = SledStore::open(&directory, options)?;
     let deployment = Deployment::open(Box::new(store), &Settings::default())?;
+    set_up(&deployment).await?;
 
-    // Built-in roles; without a password no root is made, so nobody has a password to guess.
-    deployment.admin().bootstrap(None).await?;
+    for (login, rpc, object) in [
+        ("user_1:P@ssw0rd", "Search", "books"),
+        ("user_1:P@ssw0rd", "Search", "films"),
+        ("user_1:P@ssw0rd", "CreateCredential", ""),
+        ("user_1:guess", "Search", "books"),
+    ] {
+        // As gRPC clients of Milvus send it.
+        let header = BASE64_STANDARD.encode(login);
+        println!("{login}, {rpc} {object}: {}", answer(&deployment, &header, rpc, object).await);
+    }
 
+    deployment.close()?;
+    std::fs::remove_dir_all(&directory)?;
+    Ok(())
+}
+
+/// What is done for each request that comes from outside.
+async fn answer(deployment: &Deployment, header: &str, rpc: &str, object: &str) -> String {
+    let authorizer = deployment.authorizer();
+    let caller = match authorizer.authenticate(Some(header.as_bytes()), Peer::LOCAL).await {
+        Ok(caller) => caller,
+        Err(error) => return format!("refused: {error}"),
+    };
+    let decision = authorizer.check(&caller, rpc, "default", &[object]);
+    format!("{} {}", caller.name(), if decision.is_allowed() { "may" } else { "may not" })
+}
+
+/// Makes `user_1`, who may search the collection `books`.
+async fn set_up(deployment: &Deployment) -> Result<(), Error> {
     // This program is trusted: it calls the operations itself, without a login.
-    let program = Caller::unauthenticated(Peer::LOCAL);
+    let (admin, program) = (deployment.admin(), Caller::unauthenticated(Peer::LOCAL));
+    // Built-in roles; without a password no root is made, so nobody has a password to guess.
+    admin.bootstrap(None).await?;
     let new = NewUser {
         name: "user_1".to_owned(),
         password: GivenPassword::plain("P@ssw0rd".to_owned()),
         description: Some("made by the example".to_owned()),
     };
-    deployment.admin().create_user(&program, new).await?;
-    println!("users: {:?}", deployment.admin().list_users());
-
-    // Whoever comes from outside has to show a password first.
-    for password in ["P@ssw0rd", "guess"] {
-        let login = Login::new("user_1", password.as_bytes());
-        match deployment.authorizer().authenticate(login, Peer::LOCAL).await {
-            Ok(caller) => println!("{} is who they say", caller.name()),
-            Err(error) => println!("refused: {error}"),
-        }
-    }
-
-    // And may then do what their roles allow: nothing yet, having none.
-    let login = Login::new("user_1", b"P@ssw0rd");
-    let caller = deployment.authorizer().authenticate(login, Peer::LOCAL).await?;
-    if let Some(row) = find("/milvus.proto.milvus.MilvusService/CreateRole") {
-        let claims = Claims::default();
-        let decision = deployment.authorizer().check(Some(&caller), row, "default", &[], claims);
-        println!("may create roles: {}", decision.is_allowed());
-    }
-
-    deployment.close()?;
-    std::fs::remove_dir_all(&directory)?;
+    admin.create_user(&program, new).await?;
+    admin.create_role(&program, "reader", "").await?;
+    let grant = LevelGrant {
+        role: Some("reader".to_owned()),
+        privilege: GivenPrivilege::Named("Search".to_owned()),
+        database: "default".to_owned(),
+        collection: "books".to_owned(),
+    };
+    admin.operate_privilege_v2(&program, GrantAction::Grant, grant).await?;
+    admin.operate_user_role(&program, "user_1", "reader", Some(Membership::Bind)).await?;
     Ok(())
 }

@@ -1,8 +1,41 @@
 //! Joins the state, the verifier and the decision: says who is calling and what they may.
 //!
-//! This is what an embedder holds. [`Authorizer::authenticate`] waits only for a login that was
-//! not seen before; [`Authorizer::check`] never waits. Both refuse while the state is older than
-//! it may be.
+//! This is what an embedder holds who has a stack of their own, the smaller of the two doors; the
+//! larger one is the [`layer`](crate::layer), which also reads messages and answers refusals.
+//! [`Authorizer::authenticate`] waits only for a login that was not seen before, and
+//! [`Authorizer::authenticate_warm`] never does; [`Authorizer::check`] neither waits nor allocates.
+//! All refuse while the state is older than it may be.
+//!
+//! ```
+//! use milvus_rbac::admin::{GivenPassword, NewUser};
+//! use milvus_rbac::config::Settings;
+//! use milvus_rbac::credential::{Caller, Peer};
+//! use milvus_rbac::deployment::Deployment;
+//! use milvus_rbac::store::MemoryStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let deployment = Deployment::open(Box::new(MemoryStore::new()), &Settings::default())?;
+//! let ann = NewUser {
+//!     name: "ann".to_owned(),
+//!     password: GivenPassword::plain("P@ssw0rd".to_owned()),
+//!     description: None,
+//! };
+//! deployment.admin().create_user(&Caller::unauthenticated(Peer::LOCAL), ann).await?;
+//!
+//! // For each request: who is it, as its `authorization` says, and may they?
+//! let authorizer = deployment.authorizer();
+//! let (header, peer) = (Some(&b"YW5uOlBAc3N3MHJk"[..]), Peer::from("10.0.0.7:50123".parse().ok()));
+//! let caller = match authorizer.authenticate_warm(header, peer) {
+//!     Some(known) => known?,
+//!     None => authorizer.authenticate(header, peer).await?,
+//! };
+//! assert!(!authorizer.check(&caller, "Search", "default", &["books"]).is_allowed());
+//! assert!(authorizer.check(&caller, "ListDatabases", "", &[]).is_allowed());
+//! # deployment.close()?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod listing;
 
@@ -12,11 +45,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::credential::{
-    Authenticated, Caller, CredentialError, HeaderError, Login, Peer, RaiseCost, Verifier,
+    self, Authenticated, Caller, CredentialError, HeaderError, Login, Peer, RaiseCost, Verifier,
 };
 use crate::freshness::Freshness;
-use crate::model::{Change, Record, Revision};
-use crate::policy::{Claims, Decision, Denial, Need, Request, Requirement, Rules, decide};
+use crate::model::{Change, DEFAULT_DATABASE, Record, Revision};
+use crate::policy::{self, Claims, Decision, Denial, Need, Request, Requirement, Rpc, Rules};
 use crate::snapshot::{Snapshot, SnapshotCell};
 use crate::writer::{SubmitError, Writer};
 
@@ -72,20 +105,67 @@ impl Authorizer {
         rules.open_health && rules.need(requirement) == Need::Health
     }
 
-    /// Who is calling. When authorization is switched off, nobody in particular is.
+    /// Who is calling, by the first `authorization` of a gRPC request: base64 of `user:password`,
+    /// without a scheme word. Other forms are read by [`credential`] and checked
+    /// by [`Authorizer::log_in`]. `peer` is who the work is shared fairly among; give the address
+    /// of the client, since all that is [`Peer::LOCAL`] shares one place in the queue.
+    ///
+    /// Ready when it is first polled wherever [`Authorizer::authenticate_warm`] has an answer. The
+    /// future may be dropped. When authorization is switched off, nobody in particular is calling.
+    ///
+    /// # Errors
+    /// As for [`Authorizer::log_in`].
+    pub async fn authenticate(
+        &self,
+        header: Option<&[u8]>,
+        peer: Peer,
+    ) -> Result<Caller, CredentialError> {
+        self.log_in(credential::grpc(header), peer).await
+    }
+
+    /// The same without waiting: the caller, if this login is remembered, or the refusal, if it
+    /// takes no bcrypt to know it. `None` says nothing about the password, only that
+    /// [`Authorizer::authenticate`] has to be awaited. No lock; allocates for the login and its name.
+    pub fn authenticate_warm(
+        &self,
+        header: Option<&[u8]>,
+        peer: Peer,
+    ) -> Option<Result<Caller, CredentialError>> {
+        self.recall(&credential::grpc(header), peer)
+    }
+
+    fn recall(
+        &self,
+        login: &Result<Login, HeaderError>,
+        peer: Peer,
+    ) -> Option<Result<Caller, CredentialError>> {
+        // INVARIANT: the age is asked before the state is read, so what is read is no older.
+        if let Err(stale) = self.check_age() {
+            return Some(Err(stale));
+        }
+        if !self.0.rules.enforced {
+            return Some(Ok(Caller::unauthenticated(peer)));
+        }
+        match login {
+            Ok(login) => {
+                self.0.verifier.authenticate_cached(&self.0.snapshots, login, peer).map(Ok)
+            }
+            Err(error) => Some(Err((*error).into())),
+        }
+    }
+
+    /// Who is calling, by a login that has been read already.
     ///
     /// # Errors
     /// The login is missing, cannot be read or is wrong, or it could not be checked. While the
     /// state is too old, [`CredentialError::Stale`] whatever the login, and at once.
-    pub async fn authenticate(
+    pub async fn log_in(
         &self,
         login: Result<Login, HeaderError>,
         peer: Peer,
     ) -> Result<Caller, CredentialError> {
-        // INVARIANT: the age is asked before the state is read, so what is read is no older.
-        self.check_age()?;
-        if !self.0.rules.enforced {
-            return Ok(Caller::unauthenticated(peer));
+        if let Some(known) = self.recall(&login, peer) {
+            return known;
         }
         let login = login?;
         let checked = self.0.verifier.authenticate(&self.0.snapshots, &login, peer).await;
@@ -125,14 +205,43 @@ impl Authorizer {
         if self.0.freshness.is_stale() { Err(CredentialError::Stale) } else { Ok(()) }
     }
 
-    /// Whether the caller may. Neither waits nor allocates. While the state is too old nobody may
-    /// anything but what is answered without a login.
-    pub fn check(
+    /// Whether the caller may do this to these objects of this database. Neither waits nor
+    /// allocates. While the state is too old nobody may anything but what is answered without a
+    /// login.
+    ///
+    /// The RPC is given by its row, its path, or the name of a method of Milvus's service; one that
+    /// is not in the table is denied, [`Denial::UnknownRpc`]. An empty database stands for
+    /// `default`. `objects` are the names that the message has where the row says
+    /// ([`Requirement::object`]): the collection of a `Search`, all of them of a `Flush`, the user
+    /// of a `SelectUser`; all must be allowed, and where a name is asked for and missing, only a
+    /// grant on `*` covers it.
+    ///
+    /// Only names are looked at. What else a message may say that has a rule
+    /// ([`Requirement::conditions`]: row-level security, another database, an id) is the business
+    /// of whoever reads the message: `scan` of the [`layer`](crate::layer) reads it and its `Guard`
+    /// decides on it; so does [`Authorizer::decide`], given the claims. A denial is not logged here.
+    pub fn check<'a>(
+        &self,
+        caller: &Caller,
+        rpc: impl Into<Rpc<'a>>,
+        database: &str,
+        objects: &[&str],
+    ) -> Decision {
+        let Some(requirement) = rpc.into().requirement() else {
+            return Decision::Deny(Denial::UnknownRpc);
+        };
+        let database = if database.is_empty() { DEFAULT_DATABASE } else { database };
+        self.decide(Some(caller), requirement, database, objects, Claims::default())
+    }
+
+    /// The same with all that a message may say; `None` calls an RPC that is open without a login
+    /// ([`Authorizer::is_open`]). The database is not defaulted.
+    pub fn decide<N: AsRef<str>>(
         &self,
         caller: Option<&Caller>,
         requirement: &'static Requirement,
         database: &str,
-        objects: &[String],
+        objects: &[N],
         claims: Claims<'_>,
     ) -> Decision {
         // INVARIANT: the age is asked before the state is read, so what is read is no older.
@@ -146,7 +255,7 @@ impl Authorizer {
             return Decision::Deny(Denial::NoCaller(requirement));
         }
         let request = Request { caller, requirement, database, objects, claims };
-        decide(&state, self.0.rules, &request)
+        policy::decide(&state, self.0.rules, &request)
     }
 }
 
@@ -189,11 +298,15 @@ async fn raise_cost(inner: &Inner, raise: RaiseCost, peer: Peer) {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
+
+    use base64::prelude::*;
 
     use super::*;
     use crate::clock::{Clock as _, ManualClock};
-    use crate::credential::{Password, VerifierOptions};
+    use crate::credential::{Password, RefusedWhy, VerifierOptions};
     use crate::model::{Credential, UserName};
     use crate::policy::find;
     use crate::store::MemoryStore;
@@ -231,12 +344,26 @@ mod tests {
     }
 
     async fn log_in(authorizer: &Authorizer, password: &str) -> Result<Caller, CredentialError> {
-        let login = Login::new("root", password.as_bytes());
-        authorizer.authenticate(login, Peer::LOCAL).await
+        authorizer.log_in(Login::new("root", password.as_bytes()), Peer::LOCAL).await
+    }
+
+    /// How gRPC sends this login.
+    fn header(login: &str) -> Vec<u8> {
+        BASE64_STANDARD.encode(login).into_bytes()
+    }
+
+    /// What a future has to say when it is looked at once, by nobody who could be woken.
+    fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+        let mut context = Context::from_waker(Waker::noop());
+        match pin!(future).poll(&mut context) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
     }
 
     fn check(authorizer: &Authorizer, caller: Option<&Caller>, path: &str) -> Decision {
-        authorizer.check(caller, find(path).unwrap(), "default", &[], Claims::default())
+        let none: [&str; 0] = [];
+        authorizer.decide(caller, find(path).unwrap(), "default", &none, Claims::default())
     }
 
     const LIST: &str = "/milvus.proto.milvus.MilvusService/ListCredUsers";
@@ -254,7 +381,7 @@ mod tests {
         for password in ["Milvus", "wrong"] {
             assert_eq!(log_in(&authorizer, password).await.unwrap_err(), CredentialError::Stale);
         }
-        let missing = authorizer.authenticate(Err(HeaderError::Missing), Peer::LOCAL).await;
+        let missing = authorizer.authenticate(None, Peer::LOCAL).await;
         assert_eq!(missing.unwrap_err(), CredentialError::Stale);
         assert_eq!(authorizer.0.verifier.jobs_done(), bcrypts);
         let Decision::Deny(Denial::Stale(row)) = check(&authorizer, Some(&root), LIST) else {
@@ -268,13 +395,92 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_login_that_is_remembered_is_answered_without_waiting() {
+        let (authorizer, clock) = authorizer(RULES).await;
+        let root = header("root:Milvus");
+        assert!(authorizer.authenticate_warm(Some(&root), Peer::LOCAL).is_none());
+        assert!(at_once(authorizer.authenticate(Some(&root), Peer::LOCAL)).is_none());
+        authorizer.authenticate(Some(&root), Peer::LOCAL).await.unwrap();
+
+        let bcrypts = authorizer.0.verifier.jobs_done();
+        for answer in [
+            authorizer.authenticate_warm(Some(&root), Peer::LOCAL),
+            at_once(authorizer.authenticate(Some(&root), Peer::LOCAL)),
+            at_once(authorizer.log_in(Login::new("root", b"Milvus"), Peer::LOCAL)),
+        ] {
+            assert_eq!(answer.unwrap().unwrap().name(), "root");
+        }
+        // A wrong one says nothing before bcrypt has, also beside one that is remembered.
+        let wrong = header("root:wrong");
+        assert!(authorizer.authenticate_warm(Some(&wrong), Peer::LOCAL).is_none());
+        assert_eq!(authorizer.0.verifier.jobs_done(), bcrypts);
+
+        clock.advance(10_001);
+        let stale = authorizer.authenticate_warm(Some(&root), Peer::LOCAL).unwrap();
+        assert_eq!(stale.unwrap_err(), CredentialError::Stale);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_login_is_refused_without_waiting() {
+        let (authorizer, _clock) = authorizer(RULES).await;
+        let bcrypts = authorizer.0.verifier.jobs_done();
+        let [key, empty] = ["a key", "root:"].map(header);
+        let why = RefusedWhy::Empty;
+        for (header, expected) in [
+            (None, CredentialError::NoHeader),
+            (Some(&b"Bearer x"[..]), CredentialError::BadEncoding),
+            (Some(key.as_slice()), CredentialError::NotAPair),
+            (Some(empty.as_slice()), CredentialError::Refused { why }),
+        ] {
+            let warm = authorizer.authenticate_warm(header, Peer::LOCAL).unwrap();
+            assert_eq!(warm.unwrap_err(), expected);
+            let first = at_once(authorizer.authenticate(header, Peer::LOCAL)).unwrap();
+            assert_eq!(first.unwrap_err(), expected);
+        }
+        assert_eq!(authorizer.0.verifier.jobs_done(), bcrypts);
+    }
+
+    #[tokio::test]
+    async fn without_authorization_nobody_in_particular_is_calling_and_nobody_waits() {
+        let (authorizer, _clock) = authorizer(Rules { enforced: false, ..RULES }).await;
+        let caller = authorizer.authenticate_warm(None, Peer::LOCAL).unwrap().unwrap();
+        assert!(!caller.is_authenticated());
+        assert!(authorizer.check(&caller, "Search", "", &["books"]).is_allowed());
+    }
+
+    #[tokio::test]
+    async fn an_rpc_is_checked_by_its_row_its_path_or_its_method_and_an_unknown_one_is_denied() {
+        let (authorizer, _clock) = authorizer(RULES).await;
+        let root = log_in(&authorizer, "Milvus").await.unwrap();
+        assert!(authorizer.check(&root, find(LIST).unwrap(), "", &[]).is_allowed());
+        assert!(authorizer.check(&root, LIST, "", &[]).is_allowed());
+        assert!(authorizer.check(&root, "ListCredUsers", "", &[]).is_allowed());
+        for name in ["", "listCredUsers", "/ListCredUsers", "NoSuchMethod"] {
+            let Decision::Deny(Denial::UnknownRpc) = authorizer.check(&root, name, "", &[]) else {
+                panic!("{name:?} is no RPC, and not even root may call it");
+            };
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_whose_user_is_gone_may_nothing() {
+        let (authorizer, _clock) = authorizer(RULES).await;
+        let gone = Caller::for_tests("gone");
+        let decision = authorizer.check(&gone, "ListDatabases", "", &[]);
+        assert!(matches!(decision, Decision::Deny(Denial::NoCaller(_))));
+        let nobody = Caller::unauthenticated(Peer::LOCAL);
+        let decision = authorizer.check(&nobody, "ListDatabases", "", &[]);
+        assert!(matches!(decision, Decision::Deny(Denial::NoCaller(_))));
+    }
+
+    #[tokio::test]
     async fn a_login_that_is_checked_until_the_state_is_too_old_is_refused() {
         // A cost that nobody is done with before the next line is reached.
         let (authorizer, clock) = authorizer_at(RULES, 11).await;
         for password in ["Milvus", "wrong"] {
             authorizer.0.freshness.confirm(clock.uptime());
             let mut checked = Box::pin(log_in(&authorizer, password));
-            let begun = futures_util::poll!(&mut checked);
+            let begun = checked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             assert!(begun.is_pending(), "bcrypt takes its time");
             clock.advance(10_001);
             assert_eq!(checked.await.unwrap_err(), CredentialError::Stale);

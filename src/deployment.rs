@@ -21,11 +21,15 @@ use std::sync::Arc;
 use crate::admin::{Admin, AdminRules};
 use crate::authorizer::Authorizer;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Compat, Settings};
+use crate::config::{Compat, Settings, StoreSetting};
 use crate::credential::{self, LongPasswords, Verifier, VerifierOptions};
 use crate::freshness::Freshness;
 use crate::policy::Rules;
-use crate::store::{Store, StoreError};
+#[cfg(feature = "etcd")]
+use crate::store::{EtcdIdentity, EtcdLogin, EtcdOptions, EtcdStore, EtcdTls};
+use crate::store::{MemoryStore, Store, StoreError};
+#[cfg(feature = "sled")]
+use crate::store::{SledOptions, SledStore};
 use crate::writer::Writer;
 
 /// Everything that answers, on one store. Cloning shares it.
@@ -115,6 +119,62 @@ impl Deployment {
     }
 }
 
+/// Opens the store that the settings name. Blocks until it is open.
+///
+/// # Errors
+/// It cannot be opened, or holds what must not be trusted; [`StoreError::NotBuilt`] if this
+/// program was built without it.
+pub fn open_store(settings: &Settings) -> Result<Box<dyn Store>, StoreError> {
+    match &settings.store {
+        StoreSetting::Memory => Ok(Box::new(MemoryStore::new())),
+        #[cfg(feature = "sled")]
+        StoreSetting::Sled(path) => {
+            let options = SledOptions {
+                accept_data_loss: settings.accept_data_loss,
+                created_unix_ms: SystemClock.unix_millis(),
+            };
+            Ok(Box::new(SledStore::open(path, options)?))
+        }
+        #[cfg(not(feature = "sled"))]
+        store @ StoreSetting::Sled(_) => not_built(store, "sled"),
+        #[cfg(feature = "etcd")]
+        StoreSetting::Etcd { endpoints, root } => {
+            Ok(Box::new(EtcdStore::open(etcd_options(settings, endpoints, root))?))
+        }
+        #[cfg(not(feature = "etcd"))]
+        store @ StoreSetting::Etcd { .. } => not_built(store, "etcd"),
+    }
+}
+
+#[cfg(not(all(feature = "sled", feature = "etcd")))]
+fn not_built(store: &StoreSetting, feature: &'static str) -> Result<Box<dyn Store>, StoreError> {
+    Err(StoreError::NotBuilt { store: store.to_string(), feature })
+}
+
+/// How the cluster is reached.
+#[cfg(feature = "etcd")]
+fn etcd_options(settings: &Settings, endpoints: &[String], root: &str) -> EtcdOptions {
+    let crate::config::EtcdSettings { auth, ssl, request_timeout, .. } = &settings.etcd;
+    EtcdOptions {
+        root: root.to_owned(),
+        login: auth.as_ref().map(|auth| EtcdLogin {
+            user: auth.user_name.clone(),
+            password: zeroize::Zeroizing::new(auth.password.expose().to_owned()),
+        }),
+        tls: ssl.as_ref().map(|ssl| EtcdTls {
+            ca: ssl.ca_cert.clone(),
+            identity: ssl
+                .client
+                .clone()
+                .map(|(certificate, key)| EtcdIdentity { certificate, key }),
+            only_tls13: ssl.only_tls13,
+        }),
+        request_timeout: *request_timeout,
+        max_staleness: settings.transport.max_staleness,
+        ..EtcdOptions::new(endpoints)
+    }
+}
+
 fn verifier_options(settings: &Settings) -> VerifierOptions {
     let passwords = &settings.passwords;
     let long_passwords = if passwords.truncate_long_passwords {
@@ -166,5 +226,127 @@ fn policy_rules(settings: &Settings) -> Rules {
         open_health: settings.transport.open_health,
         public_role: settings.roles.public_role,
         ghost_roles: settings.compat == Compat::Milvus,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+
+    use super::*;
+    use crate::admin::AdminError;
+    use crate::credential::{Caller, Password, Peer};
+    use crate::model::Revision;
+    use crate::store::{Commit, Scanned, Writes};
+    use crate::writer::WriteError;
+
+    /// A store in memory whose end can be waited for.
+    #[derive(Debug)]
+    struct Watched {
+        store: MemoryStore,
+        _alive: Sender<()>,
+    }
+
+    impl Store for Watched {
+        fn describe(&self) -> String {
+            self.store.describe()
+        }
+
+        fn scan(&mut self, visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<Scanned, StoreError> {
+            self.store.scan(visit)
+        }
+
+        fn write(&mut self, base: Revision, writes: Writes) -> Commit {
+            self.store.write(base, writes)
+        }
+
+        fn reopen(&mut self) -> Result<(), StoreError> {
+            self.store.reopen()
+        }
+
+        fn close(&mut self) -> Result<(), StoreError> {
+            self.store.close()
+        }
+    }
+
+    fn watched() -> (Deployment, Receiver<()>) {
+        let (alive, end) = channel();
+        let store = Box::new(Watched { store: MemoryStore::new(), _alive: alive });
+        (Deployment::open(store, &cheap()).unwrap(), end)
+    }
+
+    /// With the least bcrypt.
+    fn cheap() -> Settings {
+        let mut settings = Settings::default();
+        settings.passwords.bcrypt_cost = 4;
+        settings
+    }
+
+    async fn make_role(admin: &Admin, name: &str) -> Result<(), AdminError> {
+        admin.create_role(&Caller::unauthenticated(Peer::LOCAL), name, "").await
+    }
+
+    #[tokio::test]
+    async fn the_writer_ends_with_the_last_handle() {
+        let (deployment, end) = watched();
+        let (admin, authorizer) = (deployment.admin().clone(), deployment.authorizer().clone());
+        drop(deployment);
+        make_role(&admin, "a").await.unwrap();
+        assert_eq!(end.try_recv(), Err(TryRecvError::Empty));
+        drop(admin);
+        drop(authorizer);
+        // The thread lets go of the store, which nothing else can show.
+        assert!(end.recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn closing_ends_the_writer_whoever_still_has_a_handle() {
+        let (deployment, end) = watched();
+        let admin = deployment.admin().clone();
+        make_role(&admin, "a").await.unwrap();
+        deployment.close().unwrap();
+        assert_eq!(end.try_recv(), Err(TryRecvError::Disconnected));
+        let error = make_role(&admin, "b").await.unwrap_err();
+        assert!(matches!(error, AdminError::Write(WriteError::Closed)), "{error}");
+        assert_eq!(admin.snapshots().read().roles().len(), 1, "what was read last is still there");
+        deployment.close().unwrap();
+    }
+
+    #[tokio::test]
+    async fn without_a_password_there_is_no_root() {
+        let deployment = Deployment::open(Box::new(MemoryStore::new()), &cheap()).unwrap();
+        let found = deployment.admin().bootstrap(None).await.unwrap();
+        assert!(!found.root_created);
+        assert_eq!(deployment.admin().list_users(), Vec::<String>::new());
+        // `root:Milvus`, which every Milvus would accept.
+        let login = Some(&b"cm9vdDpNaWx2dXM="[..]);
+        assert!(deployment.authorizer().authenticate(login, Peer::LOCAL).await.is_err());
+
+        let password = Password::from(b"Str0ng-enough".to_vec());
+        assert!(deployment.admin().bootstrap(Some(&password)).await.unwrap().root_created);
+        assert!(deployment.authorizer().authenticate(login, Peer::LOCAL).await.is_err());
+    }
+
+    #[cfg(not(all(feature = "sled", feature = "etcd")))]
+    #[test]
+    fn a_store_that_was_not_built_in_is_refused_by_the_name_of_its_feature() {
+        let etcd = StoreSetting::Etcd {
+            endpoints: vec!["localhost:2379".to_owned()],
+            root: "by-dev/meta".to_owned(),
+        };
+        for (built, feature, store) in [
+            (cfg!(feature = "sled"), "sled", StoreSetting::Sled("./never-made".into())),
+            (cfg!(feature = "etcd"), "etcd", etcd),
+        ] {
+            if !built {
+                let settings = Settings { store, ..cheap() };
+                let error = open_store(&settings).unwrap_err().to_string();
+                let shown = format!("{} cannot be opened", settings.store);
+                assert!(error.starts_with(&shown) && error.contains("without the feature"));
+                assert!(error.contains(&format!("`{feature}`")), "{error}");
+            }
+        }
+        let settings = Settings { store: StoreSetting::Memory, ..cheap() };
+        assert_eq!(open_store(&settings).unwrap().describe(), "memory:");
     }
 }

@@ -15,6 +15,7 @@ pub mod credential;
 
 pub mod copy;
 pub mod store;
+#[cfg(feature = "tls")]
 pub mod tls;
 pub mod writer;
 
@@ -22,13 +23,18 @@ pub mod admin;
 pub mod authorizer;
 
 pub mod api;
+#[cfg(feature = "gateway")]
 pub mod gateway;
+#[cfg(feature = "server")]
 pub mod grpc;
 pub mod layer;
 pub mod proto;
+#[cfg(feature = "rest")]
 pub mod rest;
 
 pub mod config;
 pub mod deployment;
+#[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "cli")]
 pub mod telemetry;

@@ -273,6 +273,9 @@ pub fn denial_transport(denial: &Denial) -> Transport {
         | Denial::NoCaller(_) => {
             Transport { grpc: Code::PermissionDenied, http: 403, code: number::UNEXPECTED }
         }
+        Denial::UnknownRpc => {
+            Transport { grpc: Code::Unimplemented, http: 404, code: number::UNEXPECTED }
+        }
         Denial::Stale(_) => UNAVAILABLE,
     }
 }

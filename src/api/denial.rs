@@ -1,8 +1,19 @@
 //! What a client reads when it may not.
 
+use super::Transport;
 use crate::credential::CredentialError;
 use crate::log::clip;
 use crate::policy::Denial;
+
+/// What a refusal reads as over HTTP, where Milvus words two kinds differently than over gRPC.
+#[must_use]
+pub fn rest_denial(transport: Transport, text: &str) -> String {
+    match transport.http {
+        401 => "user hasn't authenticated".to_owned(),
+        403 => format!("rpc error: code = PermissionDenied desc = {text}"),
+        _ => text.to_owned(),
+    }
+}
 
 /// The text of a denial, as Milvus words it where Milvus has a word for it. `database` is the one
 /// of the request.
@@ -35,6 +46,10 @@ pub fn denial_text(denial: &Denial, caller: &str, database: &str) -> String {
         ),
         Denial::NoCaller(requirement) => {
             format!("{}: permission deny without authentication", requirement.method)
+        }
+        // Nothing is said of a name that only the caller knows.
+        Denial::UnknownRpc => {
+            format!("permission deny to {caller}, there is no such RPC in this version")
         }
         // It comes before all that the request says, so it reads as for a login.
         Denial::Stale(_) => CredentialError::Stale.to_string(),

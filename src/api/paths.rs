@@ -60,11 +60,21 @@ pub struct RestPath {
     pub rpc: &'static str,
 }
 
+/// Describing a role reads its grants, too.
+const GRANTS_OF_ROLE: &str = "/milvus.proto.milvus.MilvusService/SelectGrant";
+
 impl RestPath {
     /// The row of the RPC it stands for.
     #[must_use]
     pub fn requirement(&self) -> Option<&'static Requirement> {
         find(self.rpc)
+    }
+
+    /// All rows that it has to be allowed by, that of its RPC first.
+    #[must_use]
+    pub fn requirements(&self) -> Vec<&'static Requirement> {
+        let second = (self.endpoint == Endpoint::RolesDescribe).then_some(GRANTS_OF_ROLE);
+        std::iter::once(self.rpc).chain(second).filter_map(find).collect()
     }
 }
 

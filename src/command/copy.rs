@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use milvus_rbac::config::cli::CopyFlags;
 use milvus_rbac::config::{Settings, StoreSetting};
 use milvus_rbac::copy::{Copied, Existing, Original, Progress};
-use milvus_rbac::server::open_store;
+use milvus_rbac::deployment::open_store;
 use milvus_rbac::telemetry;
 
 use super::{Failure, configuration_of_two};

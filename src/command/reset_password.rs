@@ -6,9 +6,8 @@ use anyhow::{Context as _, bail, ensure};
 use milvus_rbac::config::cli::ResetPasswordFlags;
 use milvus_rbac::config::{Flags, StoreSetting};
 use milvus_rbac::credential::Password;
-use milvus_rbac::deployment::Deployment;
+use milvus_rbac::deployment::{Deployment, open_store};
 use milvus_rbac::model::ROOT;
-use milvus_rbac::server::open_store;
 use milvus_rbac::telemetry;
 use zeroize::Zeroizing;
 

@@ -57,6 +57,7 @@ impl Debug for FixedEnvironment {
 }
 
 /// What `RUST_LOG` says; `None` if it is unset, blank or not UTF-8.
+#[cfg(feature = "cli")]
 pub(crate) fn log_filter(environment: &dyn Environment) -> Option<String> {
     let (_, value) = environment.variables().into_iter().find(|(name, _)| name == "RUST_LOG")?;
     value.into_string().ok().filter(|text| !text.trim().is_empty())

@@ -10,20 +10,11 @@ use marked_yaml::types::{MarkedMappingNode, MarkedScalarNode, MarkedSequenceNode
 use marked_yaml::{LoadError, LoaderOptions, Node, Span};
 use zeroize::Zeroizing;
 
-use super::key::{self, Key, Kind, Unknown};
+use super::key::{self, Key, Kind};
 use super::reader::{Given, Reader, Value};
 use super::secret::Secret;
-use super::source::{Mistake, Source};
-
-/// A key of the file that is not for us.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct IgnoredKey {
-    /// The key, from the top, dotted; everything below it is ignored as well.
-    pub key: String,
-    /// Where it is.
-    pub source: Source,
-}
+use super::source::{IgnoredKey, Mistake, Source};
+use super::unknown_key::{Unknown, is_section, judge_unknown};
 
 /// Puts the values of a file over what the reader was given so far, and gives the keys that are
 /// not for us.
@@ -123,7 +114,7 @@ impl File<'_> {
             };
             if let Some(key) = key::find(&path) {
                 self.value(key, line, node);
-            } else if key::is_section(&path) {
+            } else if is_section(&path) {
                 self.section(&path, line, node);
             } else {
                 self.unknown(path, line);
@@ -147,7 +138,7 @@ impl File<'_> {
     }
 
     fn unknown(&mut self, path: String, line: usize) {
-        match key::judge_unknown(&path) {
+        match judge_unknown(&path) {
             Unknown::Foreign => {
                 let source = self.at(line);
                 self.ignored.push(IgnoredKey { key: path, source });

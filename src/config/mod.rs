@@ -6,11 +6,13 @@
 
 mod address;
 mod browsers;
+#[cfg(feature = "cli")]
 pub mod cli;
 mod configured_roles;
 mod environment;
 mod etcd;
 mod etcd_address;
+#[cfg(feature = "cli")]
 mod file;
 mod key;
 mod limits;
@@ -26,15 +28,17 @@ mod show;
 mod source;
 mod tls;
 mod transport;
+#[cfg(feature = "cli")]
+mod unknown_key;
 mod upstream;
 mod upstream_address;
 mod words;
 
 pub use browsers::Browsers;
+#[cfg(feature = "cli")]
 pub(crate) use environment::log_filter;
 pub use environment::{Environment, FixedEnvironment, ProcessEnvironment};
 pub use etcd::{EtcdAuth, EtcdSettings, EtcdSsl};
-pub use file::IgnoredKey;
 pub use limits::LimitSettings;
 pub use names::NameSettings;
 pub use passwords::PasswordSettings;
@@ -43,7 +47,7 @@ pub use roles::RoleSettings;
 pub use secret::Secret;
 pub use security::SecuritySettings;
 pub use settings::{Compat, ListenAddress, LogFormat, Settings, StoreSetting};
-pub use source::{ConfigErrors, Source};
+pub use source::{ConfigErrors, IgnoredKey, Source};
 pub use tls::TlsSettings;
 pub use transport::TransportSettings;
 pub use upstream::UpstreamSettings;
@@ -108,7 +112,7 @@ impl Loaded {
 pub fn load(flags: &Flags, environment: &dyn Environment) -> Result<Loaded, ConfigErrors> {
     let mut reader = Reader::default();
     let ignored = match &flags.config {
-        Some(path) => file::apply(&mut reader, path),
+        Some(path) => apply_file(&mut reader, path),
         None => Vec::new(),
     };
     environment::apply(&mut reader, environment);
@@ -131,6 +135,23 @@ pub fn load(flags: &Flags, environment: &dyn Environment) -> Result<Loaded, Conf
         entries: reader.entries,
         switches: switches.into_iter().filter_map(|(set, flag)| set.then_some(flag)).collect(),
     })
+}
+
+#[cfg(feature = "cli")]
+use file::apply as apply_file;
+
+/// Without the parser of YAML a file cannot be read, and must not be left out.
+#[cfg(not(feature = "cli"))]
+fn apply_file(reader: &mut Reader, path: &std::path::Path) -> Vec<IgnoredKey> {
+    reader.mistakes.push(source::Mistake {
+        source: Some(Source::Flag("--config")),
+        text: format!(
+            "`{}` is not read: this program was built without the feature `cli` of milvus-rbac, \
+             which reads files; build it with that, or give the settings another way",
+            path.display()
+        ),
+    });
+    Vec::new()
 }
 
 /// Puts the flags over what the reader was given so far.

@@ -16,6 +16,7 @@ use super::source::{Mistake, Source};
 
 /// A value as it was written.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(any(feature = "cli", test)), expect(dead_code, reason = "only a file holds lists"))]
 pub(super) enum Value {
     /// One text. It may be a secret.
     Text(Secret),

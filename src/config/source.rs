@@ -39,6 +39,16 @@ impl fmt::Display for Source {
     }
 }
 
+/// A key of the file that is not for us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IgnoredKey {
+    /// The key, from the top, dotted; everything below it is ignored as well.
+    pub key: String,
+    /// Where it is.
+    pub source: Source,
+}
+
 /// One mistake. Neither the value of a secret nor text that might hold one is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mistake {

@@ -1,6 +1,6 @@
 //! The guard: the only place where requests are authenticated and authorized.
 //!
-//! For every gRPC request, in this order:
+//! For every gRPC request, in this order (`json.rs` does the same for Milvus's REST API):
 //!
 //! 1. authenticate from the headers alone (16);
 //! 2. an RPC without a row in the requirement table is UNIMPLEMENTED (12), for everybody;
@@ -22,9 +22,12 @@
 //! last. REST uses the same [`Guard`], around its own body: authenticate, parse, decide.
 
 mod admission;
+mod budget;
 mod guard;
 mod held;
 mod intake;
+mod json;
+pub(crate) mod kind;
 mod messages;
 mod rejection;
 mod scanner;

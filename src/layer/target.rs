@@ -18,7 +18,7 @@ pub struct Target {
     pub objects: Vec<String>,
     /// The target database, empty if the request names none; `None` if the row has none.
     pub other_database: Option<String>,
-    /// Principals of row-level security, all that occur.
+    /// Principals of row-level security, all that occur and are not empty.
     pub principals: Vec<String>,
     /// It wants row-level security skipped.
     pub skip_rls: bool,
@@ -89,7 +89,11 @@ impl Target {
             ObjectSource::Nested(field) if field == number => text_at(number, value, &[1])?,
             ObjectSource::Role(field) if field == number => text_at(number, value, &[1, 1])?,
             ObjectSource::Repeated(field) if field == number => {
-                self.objects.push(text(number, value)?.to_owned());
+                let name = text(number, value)?;
+                // One that is repeated is decided about once.
+                if self.objects.last().is_none_or(|last| last != name) {
+                    self.objects.push(name.to_owned());
+                }
                 None
             }
             _ => None,
@@ -101,6 +105,23 @@ impl Target {
             self.objects.push(name.to_owned());
         }
         Ok(())
+    }
+
+    /// An option of an import. Newer servers take row-level security from there, too.
+    fn option(&mut self, key: &str, value: &str) {
+        let on = !value.is_empty() && !value.eq_ignore_ascii_case("false");
+        self.binlogs |= on && BINLOG_OPTIONS.contains(&key);
+        self.skip_rls |= on && key == SKIP_RLS_OPTION;
+        if key == PRINCIPAL_OPTION {
+            self.principal(value);
+        }
+    }
+
+    /// A principal that it names. An empty one names nobody.
+    fn principal(&mut self, name: &str) {
+        if !name.is_empty() && self.principals.last().is_none_or(|last| last != name) {
+            self.principals.push(name.to_owned());
+        }
     }
 
     fn claim(
@@ -118,7 +139,7 @@ impl Target {
             }
             Condition::RowSecurity(one, other) if number == one || number == other => match value {
                 Value::Number(flag) => self.skip_rls |= flag != 0,
-                Value::Bytes(_) => self.principals.push(text(number, value)?.to_owned()),
+                Value::Bytes(_) => self.principal(text(number, value)?),
                 Value::Fixed => return Err(ScanError::WireType(number)),
             },
             Condition::Crossing(field) if number == field => {
@@ -142,18 +163,17 @@ impl Target {
                 }
                 Value::Bytes(_) | Value::Fixed => return Err(ScanError::WireType(number)),
             },
-            Condition::Binlogs(options) if number == options => {
+            Condition::ImportOptions(options) if number == options => {
                 let key = text_at(number, value, &[KEY])?.unwrap_or_default();
                 let wanted = text_at(number, value, &[VALUE])?.unwrap_or_default();
-                let on = !wanted.is_empty() && !wanted.eq_ignore_ascii_case("false");
-                self.binlogs |= on && BINLOG_OPTIONS.contains(&key);
+                self.option(key, wanted);
             }
             Condition::Base
             | Condition::RowSecurity(..)
             | Condition::Crossing(_)
             | Condition::IfNamed
             | Condition::Id(_)
-            | Condition::Binlogs(_) => {}
+            | Condition::ImportOptions(_) => {}
         }
         Ok(())
     }
@@ -178,7 +198,7 @@ pub(super) fn is_asked_for(requirement: &Requirement, number: u32) -> bool {
         || requirement.conditions.iter().any(|condition| match *condition {
             Condition::Base => number == BASE,
             Condition::RowSecurity(one, other) => number == one || number == other,
-            Condition::Crossing(field) | Condition::Id(field) | Condition::Binlogs(field) => {
+            Condition::Crossing(field) | Condition::Id(field) | Condition::ImportOptions(field) => {
                 number == field
             }
             Condition::IfNamed => false,
@@ -198,6 +218,10 @@ const VALUE: u32 = 2;
 
 /// Options of an import that reads binlogs instead of files of a user.
 const BINLOG_OPTIONS: [&str; 2] = ["backup", "l0_import"];
+
+/// Options of an import that say of row-level security what other requests say in fields.
+const SKIP_RLS_OPTION: &str = "skip_rls";
+const PRINCIPAL_OPTION: &str = "rls_principal";
 
 fn is_rls_property(key: &str) -> bool {
     key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("rls."))
@@ -331,6 +355,10 @@ mod tests {
         assert!(scanned("Import", &[text_field(6, &pair("backup", "true"))]).binlogs);
         assert!(!scanned("Import", &[text_field(6, &pair("backup", "false"))]).binlogs);
         assert!(!scanned("Import", &[text_field(6, &pair("timeout", "true"))]).binlogs);
+        assert!(scanned("Import", &[text_field(6, &pair("skip_rls", "true"))]).skip_rls);
+        assert!(!scanned("Import", &[text_field(6, &pair("skip_rls", "false"))]).skip_rls);
+        let named = scanned("Import", &[text_field(6, &pair("rls_principal", "bob"))]);
+        assert_eq!(named.principals, ["bob"]);
     }
 
     #[test]

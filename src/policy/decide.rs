@@ -9,7 +9,7 @@ use crate::snapshot::{Snapshot, StoredGrant};
 
 /// Who asks for what. The database is already defaulted; the objects are the names as sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct Request<'a, N = String> {
     /// Name of the authenticated user, or `None` on an open row without login.
     pub caller: Option<&'a str>,
     /// The row of the RPC.
@@ -17,7 +17,7 @@ pub struct Request<'a> {
     /// The database.
     pub database: &'a str,
     /// The objects; all of them must be allowed.
-    pub objects: &'a [String],
+    pub objects: &'a [N],
     /// What else the message says.
     pub claims: Claims<'a>,
 }
@@ -43,22 +43,38 @@ pub struct Claims<'a> {
 }
 
 /// What a privilege is needed on.
-#[derive(Clone, Copy)]
-enum Objects<'a> {
+enum Objects<'a, N> {
     One(&'a str),
     /// Each of them; none is never allowed.
-    Each(&'a [String]),
+    Each(&'a [N]),
 }
 
+// Not derived: that would ask the same of the names.
+impl<N> Clone for Objects<'_, N> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<N> Copy for Objects<'_, N> {}
+
 /// Decides a request against one state.
-pub fn decide(snapshot: &Snapshot, rules: Rules, request: &Request<'_>) -> Decision {
+pub fn decide<N: AsRef<str>>(
+    snapshot: &Snapshot,
+    rules: Rules,
+    request: &Request<'_, N>,
+) -> Decision {
     match judge(snapshot, rules, request) {
         Ok(ground) => Decision::Allow(Permit(ground)),
         Err(denial) => Decision::Deny(denial),
     }
 }
 
-fn judge(snapshot: &Snapshot, rules: Rules, request: &Request<'_>) -> Result<Ground, Denial> {
+fn judge<N: AsRef<str>>(
+    snapshot: &Snapshot,
+    rules: Rules,
+    request: &Request<'_, N>,
+) -> Result<Ground, Denial> {
     let requirement = request.requirement;
     let need = rules.need(requirement);
     if !rules.enforced && need != Need::Refused {
@@ -112,29 +128,29 @@ struct Needed<'a> {
 
 impl Needed<'_> {
     /// What the message claims beside its names needs privileges of its own.
-    fn check_claims(
+    fn check_claims<N: AsRef<str>>(
         &self,
         claims: &Claims<'_>,
         cluster: bool,
-        objects: Objects<'_>,
+        objects: Objects<'_, N>,
     ) -> Result<(), Denial> {
         if claims.skip_rls {
             self.check(Privilege::SKIP_RLS, cluster, objects)?;
         }
         if claims.rls_properties {
-            self.check(Privilege::MANAGE_RLS, cluster, Objects::One(claims.collection))?;
+            self.check(Privilege::MANAGE_RLS, cluster, Objects::<N>::One(claims.collection))?;
         }
         if claims.binlogs {
-            self.check(Privilege::IMPORT_BINLOG, true, Objects::One("*"))?;
+            self.check(Privilege::IMPORT_BINLOG, true, Objects::<N>::One("*"))?;
         }
         Ok(())
     }
 
-    fn check(
+    fn check<N: AsRef<str>>(
         &self,
         privilege: Privilege,
         cluster: bool,
-        objects: Objects<'_>,
+        objects: Objects<'_, N>,
     ) -> Result<Ground, Denial> {
         let denial = Denial::Privilege { requirement: self.requirement, privilege, cluster };
         if matches!(objects, Objects::Each([])) {
@@ -153,12 +169,12 @@ impl Needed<'_> {
     }
 
     /// The grant by which one role allows all of the objects.
-    fn grant_of(
+    fn grant_of<N: AsRef<str>>(
         &self,
         role: &str,
         privilege: Privilege,
         database: &str,
-        objects: Objects<'_>,
+        objects: Objects<'_, N>,
     ) -> Option<&Arc<StoredGrant>> {
         let policy = self.snapshot.policy_of(role)?;
         if !policy.exists() && !self.rules.ghost_roles {
@@ -168,17 +184,17 @@ impl Needed<'_> {
             Objects::One(object) => policy.find(privilege, database, object),
             Objects::Each(names) => {
                 let (first, rest) = names.split_first()?;
-                let grant = policy.find(privilege, database, first)?;
-                let all = rest.iter().all(|name| policy.find(privilege, database, name).is_some());
-                all.then_some(grant)
+                let may = |name: &N| policy.find(privilege, database, name.as_ref());
+                let grant = may(first)?;
+                rest.iter().all(|name| may(name).is_some()).then_some(grant)
             }
         }
     }
 }
 
 /// What the row's privilege is needed on.
-fn objects<'a>(request: &Request<'a>) -> Objects<'a> {
-    let first = request.objects.first().map(String::as_str);
+fn objects<'a, N: AsRef<str>>(request: &Request<'a, N>) -> Objects<'a, N> {
+    let first = request.objects.first().map(AsRef::as_ref);
     match request.requirement.object {
         ObjectSource::Any | ObjectSource::Role(_) => Objects::One("*"),
         ObjectSource::Field(_) => Objects::One(first.unwrap_or_default()),
@@ -188,29 +204,36 @@ fn objects<'a>(request: &Request<'a>) -> Objects<'a> {
 }
 
 /// Whether the object is named by an id, which is of no database.
-fn is_by_id(request: &Request<'_>) -> bool {
+fn is_by_id<N: AsRef<str>>(request: &Request<'_, N>) -> bool {
     let has_id = |condition: &Condition| matches!(condition, Condition::Id(_));
     !request.objects.is_empty()
         && is_unnamed(request.objects)
         && request.requirement.conditions.iter().any(has_id)
 }
 
-fn is_unnamed(objects: &[String]) -> bool {
-    objects.iter().all(String::is_empty)
+fn is_unnamed<N: AsRef<str>>(objects: &[N]) -> bool {
+    objects.iter().all(|object| object.as_ref().is_empty())
 }
 
 /// Whether the request is about the caller and nobody else. No name at all means everybody.
 ///
 /// INVARIANT: a name means the same user here as in the operations.
-fn is_only(snapshot: &Snapshot, caller: &str, objects: &[String]) -> bool {
-    !is_unnamed(objects) && objects.iter().all(|object| snapshot.resolve_user(object) == caller)
+fn is_only<N: AsRef<str>>(snapshot: &Snapshot, caller: &str, objects: &[N]) -> bool {
+    let is_caller = |object: &N| snapshot.resolve_user(object.as_ref()) == caller;
+    !is_unnamed(objects) && objects.iter().all(is_caller)
 }
 
 /// Whether the request is about one role, which the caller holds or everybody does.
-fn is_own_role(snapshot: &Snapshot, rules: Rules, caller: &str, objects: &[String]) -> bool {
+fn is_own_role<N: AsRef<str>>(
+    snapshot: &Snapshot,
+    rules: Rules,
+    caller: &str,
+    objects: &[N],
+) -> bool {
     let [role] = objects else {
         return false;
     };
+    let role = role.as_ref();
     if rules.public_role && role == PUBLIC {
         return true;
     }

@@ -58,6 +58,8 @@ pub enum Denial {
     Replicated(&'static Requirement),
     /// The request has no caller, which no open row may lead to.
     NoCaller(&'static Requirement),
+    /// There is no such RPC in the requirement table.
+    UnknownRpc,
     /// The state is older than it may be, so nothing was decided on it.
     Stale(&'static Requirement),
 }
@@ -91,6 +93,7 @@ impl Denial {
             Self::Principal(_) => "foreign principal",
             Self::Replicated(_) => "marked as replicated",
             Self::NoCaller(_) => "no caller",
+            Self::UnknownRpc => "unknown RPC",
             Self::Stale(_) => "stale state",
         }
     }

@@ -11,9 +11,11 @@
 mod decide;
 mod decision;
 mod requirement;
+mod rpc;
 mod rules;
 
 pub use decide::{Claims, Request, decide};
 pub use decision::{Decision, Denial, Ground, Permit};
 pub use requirement::{Condition, Home, Need, ObjectSource, Requirement, all, find};
+pub use rpc::Rpc;
 pub use rules::Rules;

@@ -81,8 +81,9 @@ pub enum Condition {
         /// The collection.
         collection: u32,
     },
-    /// Options, by key and value. Those that import binlogs need `ImportBinlog`.
-    Binlogs(u32),
+    /// Options of an import, by key and value. Those that ask for binlogs need `ImportBinlog`; those
+    /// about row-level security count as its fields.
+    ImportOptions(u32),
 }
 
 /// One row of the table.

@@ -18,7 +18,6 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 /// Codes that only this API has.
 pub(super) mod number {
     pub(in crate::rest) const PARAMETER: i32 = 1100;
-    pub(in crate::rest) const NOT_AUTHENTICATED: i32 = 1800;
     pub(in crate::rest) const NOT_JSON: i32 = 1801;
     pub(in crate::rest) const MISSING_FIELD: i32 = 1802;
     pub(in crate::rest) const TIMEOUT: i32 = 10001;

@@ -13,10 +13,10 @@ use super::operate::operate;
 use super::shape::{Body, Field};
 use super::{Browsers, body, timeout};
 use crate::admin::Admin;
-use crate::api::{Endpoint, RestPath, credential_transport, find_rest_path};
+use crate::api::{RestPath, credential_transport, find_rest_path, rest_denial};
 use crate::credential::{Caller, CredentialError, Peer, rest};
 use crate::layer::{Denied, Guard, Target};
-use crate::policy::{ObjectSource, Requirement, find};
+use crate::policy::{ObjectSource, Requirement};
 
 /// What can be configured.
 #[derive(Debug, Clone)]
@@ -40,7 +40,6 @@ pub struct RestApi {
 }
 
 const BASIC: HeaderValue = HeaderValue::from_static(r#"Basic realm="restricted", charset="UTF-8""#);
-const GRANTS_OF_ROLE: &str = "/milvus.proto.milvus.MilvusService/SelectGrant";
 
 impl RestApi {
     /// The API on these operations, behind this guard.
@@ -136,11 +135,8 @@ impl RestApi {
         let target = target(requirement, &body);
         let header = parts.headers.get("db-name").map(HeaderValue::as_bytes);
         let connection = &*String::from_utf8_lossy(header.unwrap_or_default());
-        self.decide(caller, requirement, &target, connection)?;
-        if route.endpoint == Endpoint::RolesDescribe {
-            // Its second step, reading the grants, is decided by a row of its own.
-            let grants = find(GRANTS_OF_ROLE).ok_or_else(not_found)?;
-            self.decide(caller, grants, &target, connection)?;
+        for requirement in route.requirements() {
+            self.decide(caller, requirement, &target, connection)?;
         }
         Ok(operate(&self.admin, route.endpoint, caller, body, connection).await)
     }
@@ -178,19 +174,12 @@ fn redirected(parts: &Parts) -> Option<&'static str> {
 fn denied(why: &Denied) -> Answer {
     let Denied { text, transport } = why;
     let status = StatusCode::from_u16(transport.http).unwrap_or(StatusCode::FORBIDDEN);
-    if status == StatusCode::FORBIDDEN {
-        let message = format!("rpc error: code = PermissionDenied desc = {text}");
-        return failure(status, transport.code, &message);
-    }
-    failure(status, transport.code, text)
+    failure(status, transport.code, &rest_denial(*transport, text))
 }
 
 /// Every refusal of credentials reads alike.
 fn unauthenticated(error: CredentialError) -> Answer {
     let transport = credential_transport(error);
     let status = StatusCode::from_u16(transport.http).unwrap_or(StatusCode::UNAUTHORIZED);
-    if status == StatusCode::UNAUTHORIZED {
-        return failure(status, number::NOT_AUTHENTICATED, "user hasn't authenticated");
-    }
-    failure(status, transport.code, &error.to_string())
+    failure(status, transport.code, &rest_denial(transport, &error.to_string()))
 }

@@ -1,32 +1,31 @@
-//! Where a request goes: gRPC by its content type over HTTP/2, REST otherwise.
+//! Where a request goes: gRPC by its content type over HTTP/2, the HTTP API otherwise.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response, Version};
 use tonic::body::Body;
 use tower::{Layer as _, Service, ServiceExt as _};
 
-use super::kind::is_grpc;
+use super::http_api::HttpApi;
 use super::rpcs::Rpcs;
 use super::{PeerAddr, RequestBody};
 use crate::credential::Peer;
+use crate::layer::kind::is_grpc;
 use crate::layer::{Guard, Rbac, RbacLayer};
-use crate::rest::RestApi;
 
 /// The whole service behind the socket. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Front {
     grpc: Rbac<Rpcs>,
-    rest: Arc<RestApi>,
+    http: HttpApi,
 }
 
 impl Front {
-    pub(super) fn new(guard: Guard, rpcs: Rpcs, rest: RestApi) -> Self {
-        Self { grpc: RbacLayer::new(guard).layer(rpcs), rest: Arc::new(rest) }
+    pub(super) fn new(guard: Guard, rpcs: Rpcs, http: HttpApi) -> Self {
+        Self { grpc: RbacLayer::new(guard).layer(rpcs), http }
     }
 }
 
@@ -45,7 +44,7 @@ impl Service<Request<RequestBody>> for Front {
         if request.version() == Version::HTTP_2 && is_grpc(request.headers()) {
             return Box::pin(self.grpc.clone().oneshot(request));
         }
-        let rest = Arc::clone(&self.rest);
-        Box::pin(async move { Ok(rest.handle(request).await.map(Body::new)) })
+        let http = self.http.clone();
+        Box::pin(async move { Ok(http.answer(request).await) })
     }
 }

@@ -18,8 +18,8 @@ use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
-use super::kind::is_grpc;
 use super::{BoxError, Endless, Limits, RequestBody, ResponseBody, panic, refusal};
+use crate::layer::kind::is_grpc;
 
 /// The address the connection came from; in the extensions of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

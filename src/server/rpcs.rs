@@ -14,10 +14,10 @@ use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt as _};
 
+use super::upstream::Upstream;
 use super::{BodyDeadline, Endless};
-use crate::gateway::Gateway;
 use crate::grpc::MilvusRpcs;
-use crate::policy::{Home, Requirement, find};
+use crate::policy::{Requirement, find};
 use crate::proto::DESCRIPTORS;
 use crate::proto::milvus::milvus_service_server::{MilvusServiceServer, SERVICE_NAME};
 
@@ -36,7 +36,7 @@ struct Services {
     health: Boxed,
     reflection: Boxed,
     reflection_alpha: Boxed,
-    gateway: Option<Gateway>,
+    upstream: Upstream,
 }
 
 impl fmt::Debug for Rpcs {
@@ -54,7 +54,7 @@ impl Rpcs {
     pub(super) fn new(
         milvus: MilvusRpcs,
         health: Boxed,
-        gateway: Option<Gateway>,
+        upstream: Upstream,
         max_message_bytes: usize,
     ) -> Result<Self, tonic_reflection::server::Error> {
         let reflection = || {
@@ -67,7 +67,7 @@ impl Rpcs {
             health,
             reflection: BoxCloneSyncService::new(reflection().build_v1()?),
             reflection_alpha: BoxCloneSyncService::new(reflection().build_v1alpha()?),
-            gateway,
+            upstream,
         };
         Ok(Self(Arc::new(services)))
     }
@@ -91,14 +91,12 @@ impl Service<Request<Body>> for Rpcs {
             // Its requests come as long as the stream lives.
             deadline.lift();
         }
-        if let Some(gateway) = &self.0.gateway
-            && row.is_some_and(|row| row.home == Home::Data)
-        {
+        if row.is_some_and(|row| self.0.upstream.answers(row)) {
             if let Some(deadline) = request.extensions().get::<BodyDeadline>() {
                 // Data takes as long as the upstream takes to read it.
                 deadline.pace();
             }
-            return mark(gateway.clone().oneshot(request), endless);
+            return mark(self.0.upstream.forward(request), endless);
         }
         if let Some(row) = row.filter(|row| !row.served) {
             return Box::pin(not_served(row, request.into_body()));

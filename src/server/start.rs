@@ -5,29 +5,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use zeroize::Zeroizing;
 
 use super::front::Front;
 use super::handshake::Handshakes;
 use super::health::Health;
+use super::http_api::HttpApi;
 use super::rpcs::Rpcs;
 use super::shutdown::run_with;
-use super::upstream;
+use super::upstream::Upstream;
 use super::{Limits, bind_all, renewal};
 use crate::admin::BootstrapError;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Browsers, Compat, EtcdSettings, Settings, StoreSetting};
+use crate::config::{Compat, Settings, StoreSetting};
 use crate::credential::{CredentialError, Password};
-use crate::deployment::{Deployment, OpenError};
-use crate::gateway::Gateway;
+use crate::deployment::{Deployment, OpenError, open_store};
 use crate::grpc::{MilvusRpcs, ServerIdentity};
 use crate::layer::{Guard, GuardLimits};
 use crate::model::{PUBLIC, ROOT, ROOT_DEFAULT_PASSWORD};
-use crate::rest::{self, RestApi, RestSettings};
-use crate::store::{
-    EtcdIdentity, EtcdLogin, EtcdOptions, EtcdStore, EtcdTls, MemoryStore, SledOptions, SledStore,
-    Store, StoreError,
-};
+use crate::store::StoreError;
 use crate::tls::{ServerTls, TlsError};
 
 /// Why the server did not start.
@@ -65,6 +60,9 @@ pub enum StartError {
     /// Root's password could not be checked.
     #[error("root's password could not be checked: {0}")]
     Check(#[from] CredentialError),
+    /// An upstream is configured, and this build cannot pass anything on.
+    #[error("rbac.upstream.address needs a build with the feature `gateway`")]
+    NoGateway,
     /// The descriptors for reflection are unusable.
     #[error("server reflection cannot be offered: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -86,7 +84,9 @@ impl StartError {
             self,
             Self::DefaultRootPassword
                 | Self::Tls { .. }
+                | Self::NoGateway
                 | Self::Bootstrap(BootstrapError::RootPassword(_))
+                | Self::Store(StoreError::NotBuilt { .. })
         )
     }
 }
@@ -101,50 +101,7 @@ pub struct Server {
     limits: Limits,
     compat: Compat,
     tls: Option<Arc<ServerTls>>,
-    gateway: Option<Gateway>,
-}
-
-/// Opens the store that the settings name. Blocks until it is open.
-///
-/// # Errors
-/// It cannot be opened, or holds what must not be trusted.
-pub fn open_store(settings: &Settings) -> Result<Box<dyn Store>, StoreError> {
-    Ok(match &settings.store {
-        StoreSetting::Memory => Box::new(MemoryStore::new()),
-        StoreSetting::Sled(path) => {
-            let options = SledOptions {
-                accept_data_loss: settings.accept_data_loss,
-                created_unix_ms: SystemClock.unix_millis(),
-            };
-            Box::new(SledStore::open(path, options)?)
-        }
-        StoreSetting::Etcd { endpoints, root } => {
-            Box::new(EtcdStore::open(etcd_options(settings, endpoints, root))?)
-        }
-    })
-}
-
-/// How the cluster is reached.
-fn etcd_options(settings: &Settings, endpoints: &[String], root: &str) -> EtcdOptions {
-    let EtcdSettings { auth, ssl, request_timeout, .. } = &settings.etcd;
-    EtcdOptions {
-        root: root.to_owned(),
-        login: auth.as_ref().map(|auth| EtcdLogin {
-            user: auth.user_name.clone(),
-            password: Zeroizing::new(auth.password.expose().to_owned()),
-        }),
-        tls: ssl.as_ref().map(|ssl| EtcdTls {
-            ca: ssl.ca_cert.clone(),
-            identity: ssl
-                .client
-                .clone()
-                .map(|(certificate, key)| EtcdIdentity { certificate, key }),
-            only_tls13: ssl.only_tls13,
-        }),
-        request_timeout: *request_timeout,
-        max_staleness: settings.transport.max_staleness,
-        ..EtcdOptions::new(endpoints)
-    }
+    upstream: Upstream,
 }
 
 /// Opens the store and what answers from it, away from the threads that serve: both block.
@@ -207,20 +164,12 @@ impl Server {
         let guard = Guard::new(deployment.authorizer().clone(), limits);
         let admin = deployment.admin().clone();
         let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock));
-        let (health, health_rpcs) = Health::new().await;
+        let (health, health_rpcs) = Health::new(settings.upstream.is_none()).await;
         let max_any_bytes = max_message_bytes.max(max_large_message_bytes);
-        let gateway = upstream::start(settings.upstream.as_ref(), &deployment).await?;
-        let rpcs = Rpcs::new(rpcs, health_rpcs, gateway.clone(), max_any_bytes)?;
-        let rest = RestSettings {
-            browsers: match &settings.browsers {
-                Browsers::Only(origins) => rest::Browsers::Only(origins.clone()),
-                Browsers::AsMilvus => rest::Browsers::AsMilvus,
-            },
-            request_timeout: settings.transport.request_timeout,
-            max_body_bytes: max_message_bytes,
-            is_gateway: gateway.is_some(),
-        };
-        let front = Front::new(guard.clone(), rpcs, RestApi::new(guard, admin, rest));
+        let upstream = Upstream::start(settings.upstream.as_ref(), &deployment).await?;
+        let rpcs = Rpcs::new(rpcs, health_rpcs, upstream.clone(), max_any_bytes)?;
+        let http = HttpApi::new(&guard, admin, settings);
+        let front = Front::new(guard, rpcs, http);
         let listeners = bind_all(&settings.listen).await?;
         Ok(Self {
             deployment,
@@ -230,7 +179,7 @@ impl Server {
             limits: connection_limits(settings),
             compat: settings.compat,
             tls,
-            gateway,
+            upstream,
         })
     }
 
@@ -276,15 +225,16 @@ impl Server {
     /// # Errors
     /// The store could not be closed; nothing acknowledged depends on that.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
-        let Self { deployment, front, health, listeners, limits, tls, gateway, .. } = self;
-        let reachable = gateway.as_ref().map(Gateway::reachable);
+        let Self { deployment, front, health, listeners, limits, tls, upstream, .. } = self;
+        let (reachable, grace) = (upstream.reachable(), limits.shutdown_grace);
         let handshakes = tls.clone().map(Handshakes::new);
         tokio::select! {
             () = run_with(listeners, handshakes, front, limits, shutdown) => {}
-            never = upstream::tell(gateway.as_ref()) => match never {},
+            never = upstream.tell() => match never {},
             never = renewal::follow(tls) => match never {},
             never = health.follow(deployment.admin().writer().freshness(), reachable) => match never {},
         }
+        upstream.finish(grace).await;
         // Closing waits for the writer's thread.
         tokio::task::spawn_blocking(move || deployment.close()).await.unwrap_or(Ok(()))
     }

@@ -178,6 +178,17 @@ pub enum StoreError {
     /// There is no number for another state.
     #[error("the store has reached the highest revision there is; restore it from a backup")]
     RevisionsExhausted,
+    /// The settings name a store that this program was built without.
+    #[error(
+        "{store} cannot be opened: this program was built without the feature `{feature}` of \
+         milvus-rbac; build it with that, or name another store"
+    )]
+    NotBuilt {
+        /// The store, without secrets.
+        store: String,
+        /// The feature that has it.
+        feature: &'static str,
+    },
     /// It failed earlier and has not been reopened, or it has been closed.
     #[error("the store is not open")]
     NotOpen,

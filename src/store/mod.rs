@@ -20,20 +20,24 @@
 //! `tests/it/store_contract.rs` runs these sentences against every implementation.
 
 mod error;
+#[cfg(feature = "etcd")]
 mod etcd;
 mod keys;
 mod memory;
 mod news;
 mod record;
+#[cfg(feature = "sled")]
 mod sled;
 mod writes;
 
 pub use error::StoreError;
+#[cfg(feature = "etcd")]
 pub use etcd::{DEFAULT_ROOT, EtcdIdentity, EtcdLogin, EtcdOptions, EtcdStore, EtcdTls};
 pub use keys::{DecodedKey, decode_key, encode_key};
 pub use memory::MemoryStore;
 pub use news::{News, Wake};
 pub use record::{decode_record, encode_record};
+#[cfg(feature = "sled")]
 pub use sled::{SledOptions, SledStore, SyncFile};
 pub use writes::Writes;
 

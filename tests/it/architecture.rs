@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms each room may use, beside itself. `grpc::codec` is one door of the room `grpc`.
-const DOORS: [(&str, &[&str]); 22] = [
+const DOORS: [(&str, &[&str]); 23] = [
     ("model", &[]),
     ("clock", &[]),
     ("freshness", &["clock"]),
@@ -24,6 +24,23 @@ const DOORS: [(&str, &[&str]); 22] = [
     ("grpc", &["admin", "api", "credential", "proto", "clock", "model"]),
     ("rest", &["admin", "api", "credential", "layer", "policy", "model"]),
     ("layer", &["authorizer", "credential", "api", "proto", "policy", "clock", "model", "log"]),
+    (
+        "gateway",
+        &[
+            "admin",
+            "api",
+            "authorizer",
+            "config",
+            "credential",
+            "layer",
+            "log",
+            "model",
+            "policy",
+            "proto",
+            "snapshot",
+            "tls",
+        ],
+    ),
     ("config", &["model"]),
     (
         "deployment",
@@ -65,6 +82,7 @@ const DOORS: [(&str, &[&str]); 22] = [
             "proto",
             "log",
             "tls",
+            "gateway",
         ],
     ),
 ];

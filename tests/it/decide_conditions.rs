@@ -236,8 +236,13 @@ fn a_denial_says_in_one_word_why() {
     let state = having(&[]);
     let requirement = find("/milvus.proto.milvus.MilvusService/Insert").unwrap();
     let claims = Claims { replicated: true, ..Claims::default() };
-    let request =
-        Request { caller: Some("ann"), requirement, database: "db", objects: &[], claims };
+    let request = Request::<String> {
+        caller: Some("ann"),
+        requirement,
+        database: "db",
+        objects: &[],
+        claims,
+    };
     let Decision::Deny(denial) = decide(&state, RULES, &request) else { panic!() };
     assert_eq!(denial, Denial::Replicated(requirement));
     assert_eq!(denial.reason(), "marked as replicated");

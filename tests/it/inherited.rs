@@ -36,7 +36,7 @@ fn on_pairs(pairs: &[(&str, &str)]) -> Deployment {
 
 async fn logs_in(deployment: &Deployment, user: &str, password: &str) -> bool {
     let login = Login::new(user, password.as_bytes());
-    deployment.authorizer().authenticate(login, Peer::LOCAL).await.is_ok()
+    deployment.authorizer().log_in(login, Peer::LOCAL).await.is_ok()
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn deployment() -> Deployment {
 
 async fn login(deployment: &Deployment, user: &str, password: &str) -> Result<(), RefusedWhy> {
     let login = Login::new(user, password.as_bytes());
-    match deployment.authorizer().authenticate(login, Peer::LOCAL).await {
+    match deployment.authorizer().log_in(login, Peer::LOCAL).await {
         Ok(_) => Ok(()),
         Err(CredentialError::Refused { why }) => Err(why),
         Err(error) => panic!("{error}"),

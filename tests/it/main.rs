@@ -23,6 +23,7 @@ mod decisions;
 mod decisions_served;
 mod durability;
 mod etcd;
+mod examples;
 mod exposure;
 mod fuzz_corpus;
 mod gateway;

@@ -43,7 +43,7 @@ fn has_rule(field: &Field) -> bool {
     let by_condition = row.conditions.iter().any(|condition| match *condition {
         Condition::Base => field.number == 1,
         Condition::RowSecurity(one, other) => field.number == one || field.number == other,
-        Condition::Crossing(number) | Condition::Binlogs(number) | Condition::Id(number) => {
+        Condition::Crossing(number) | Condition::ImportOptions(number) | Condition::Id(number) => {
             field.number == number
         }
         Condition::RowSecurityProperties { properties, removed, collection } => {
@@ -100,7 +100,7 @@ fn every_field_that_the_table_reads_stands_in_the_list() {
                 Condition::Base => read.push(1),
                 Condition::RowSecurity(one, other) => read.extend([one, other]),
                 Condition::Crossing(number)
-                | Condition::Binlogs(number)
+                | Condition::ImportOptions(number)
                 | Condition::Id(number) => {
                     read.push(number);
                 }
@@ -163,7 +163,7 @@ fn read_by(row: &'static Requirement) -> Vec<(u32, &'static [&'static str], &'st
             Condition::Base => read.push((1, &["base"], "MsgBase")),
             Condition::Crossing(number) => read.push((number, &["newDBName", "db_name"], "string")),
             Condition::Id(number) => read.push((number, &["ID", "_id"], "int64")),
-            Condition::Binlogs(number) => {
+            Condition::ImportOptions(number) => {
                 read.push((number, &["options"], "repeated KeyValuePair"));
             }
             Condition::RowSecurityProperties { properties, removed, collection } => read.extend([

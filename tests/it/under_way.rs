@@ -71,7 +71,7 @@ async fn with_boss() -> Deployment {
 
 async fn log_in(deployment: &Deployment, user: &str, password: &str) -> Option<Caller> {
     let login = Login::new(user, password.as_bytes());
-    deployment.authorizer().authenticate(login, Peer::LOCAL).await.ok()
+    deployment.authorizer().log_in(login, Peer::LOCAL).await.ok()
 }
 
 fn hash_of(admin: &Admin, user: &str) -> String {

@@ -8,7 +8,7 @@ use super::call::header_map;
 use super::client::Client;
 use super::hostile::world;
 use super::message::{COLLECTION, DATA, prefix, text};
-use super::seen::End;
+use super::seen::{End, Seen};
 use super::world::{ANN, World};
 use crate::support::framed;
 
@@ -116,11 +116,8 @@ async fn a_caller_who_resets_or_leaves_in_the_middle_has_run_nothing() {
             let mut call = client.open("Insert", ANN, &[]).await;
             call.send(whole[..whole.len() - 1].to_vec()).await;
             if large {
-                let last = whole.len() - 2;
-                world
-                    .upstream
-                    .until("most of it", |calls| calls.iter().any(|call| call.bytes >= last))
-                    .await;
+                let begun = |calls: &[Seen]| calls.iter().any(|call| call.bytes > 0);
+                world.upstream.until("it has begun", begun).await;
             }
             if leave {
                 client.close();
@@ -129,7 +126,7 @@ async fn a_caller_who_resets_or_leaves_in_the_middle_has_run_nothing() {
             }
             if large {
                 let seen = world.upstream.only().await;
-                assert_eq!(seen.bytes, whole.len() - 2);
+                assert!(seen.bytes < whole.len() - 1);
             }
             nothing_has_run(&world).await;
         }

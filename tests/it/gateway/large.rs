@@ -159,7 +159,7 @@ async fn a_refusal_is_told_although_the_upstream_has_begun_to_answer() {
         call.piece().await;
         let headers = header_map(&[("content-type", "application/grpc")]);
         let mut answer = call.begin(200, headers);
-        flow::send(&mut answer, framed(b"done").into()).await;
+        flow::send(&mut answer, framed(&[7; 100_000]).into()).await;
         call.whole().await;
     });
     let whole = framed(&[named("mine"), data(64 << 10), named("theirs")].concat());

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::world::World;
-use crate::support::ROOT;
+use crate::support::{ROOT, framed, milvus_path};
 
 #[tokio::test]
 async fn paths_of_users_and_roles_are_answered_here() {
@@ -36,5 +36,16 @@ async fn paths_of_data_are_not_forwarded_and_the_answer_says_so() {
             );
         }
     }
+    world.nothing_else_has_come().await;
+}
+
+#[tokio::test]
+async fn grpc_over_http_1_is_not_forwarded() {
+    let world = World::start().await;
+    let rest = world.server.rest(ROOT);
+    let headers = [("content-type", "application/grpc"), ("te", "trailers")];
+    let path = milvus_path("AllocTimestamp");
+    let answer = rest.send("POST", &path, &headers, framed(&[])).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
     world.nothing_else_has_come().await;
 }

@@ -4,8 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use h2::Reason;
-use http::HeaderMap;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
+
+use super::client::MARK;
 
 /// How the request of a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,7 @@ const MOST_KEPT: usize = 1 << 20;
 pub(crate) struct Seen {
     /// Path and query.
     pub(crate) path: String,
+    pub(crate) authority: String,
     pub(crate) headers: HeaderMap,
     /// The bytes of its request, frames and all, or the front of them.
     pub(crate) body: Vec<u8>,
@@ -42,9 +46,10 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn new(path: String, headers: HeaderMap) -> Self {
+    pub(super) fn new(uri: &Uri, headers: HeaderMap) -> Self {
         Self {
-            path,
+            path: uri.path_and_query().map_or("", PathAndQuery::as_str).to_owned(),
+            authority: uri.authority().map_or("", Authority::as_str).to_owned(),
             headers,
             body: Vec::new(),
             bytes: 0,
@@ -55,6 +60,11 @@ impl Seen {
             prefix: Vec::new(),
             left: 0,
         }
+    }
+
+    /// Whether a client has sent it, and not the gateway itself.
+    pub(super) fn is_of_a_client(&self) -> bool {
+        self.headers.get(MARK.0).is_some_and(|value| value == MARK.1)
     }
 
     pub(super) fn take_in(&mut self, piece: &Bytes) {

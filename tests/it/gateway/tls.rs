@@ -61,11 +61,11 @@ async fn no_other_upstream_is_told_anything() {
     let (code, text) = insert(trusting(&upstream, &foreign, false)).await;
     assert_eq!(code, Code::Unavailable);
     assert_eq!(text, "the server behind this gateway cannot be reached; try again later");
-    assert!(upstream.calls().is_empty());
+    assert!(upstream.all().is_empty());
     // Nor one that does not speak TLS.
     let plain = Upstream::start().await;
     assert_eq!(insert(trusting(&plain, &found, false)).await.0, Code::Unavailable);
-    assert!(plain.calls().is_empty());
+    assert!(plain.all().is_empty());
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn an_upstream_that_asks_for_a_certificate_is_not_reached_without() {
     for settings in [none, wrong] {
         assert_eq!(insert(settings).await.0, Code::Unavailable);
     }
-    assert!(upstream.calls().is_empty());
+    assert!(upstream.all().is_empty());
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_name_that_the_certificate_does_not_have_is_refused() {
     let other = format!("https://127.0.0.2:{}", upstream.address.port());
     settings.address = other.parse().unwrap();
     assert_eq!(insert(settings).await.0, Code::Unavailable);
-    assert!(upstream.calls().is_empty());
+    assert!(upstream.all().is_empty());
 }
 
 #[tokio::test]

@@ -175,7 +175,7 @@ async fn an_answer_that_breaks_off_ends_with_a_status_after_what_has_come() {
         async move {
             call.whole().await;
             let mut stream = call.begin(200, header_map(&[("content-type", "application/grpc")]));
-            flow::send(&mut stream, framed(b"part").into()).await;
+            flow::send(&mut stream, framed(&[7; 100_000]).into()).await;
             told.notified().await;
             stream.send_reset(Reason::INTERNAL_ERROR);
         }
@@ -184,8 +184,12 @@ async fn an_answer_that_breaks_off_ends_with_a_status_after_what_has_come() {
     call.send(framed(&[])).await;
     call.end();
     let (head, mut body, _sending) = call.begun().await;
-    let part = within(body.data()).await.unwrap().unwrap();
-    assert_eq!(part, framed(b"part"));
+    let mut left = 100_005;
+    while left > 0 {
+        let part = within(body.data()).await.unwrap().unwrap();
+        body.flow_control().release_capacity(part.len()).unwrap();
+        left -= part.len();
+    }
     read.notify_one();
     let answer = rest(head, body).await;
     assert_eq!((answer.code, &*answer.text), (Code::Unavailable, BROKE_OFF));
@@ -257,6 +261,60 @@ async fn a_server_of_another_protocol_is_no_upstream() {
     let answer = client.call("Insert", ROOT, &[]).await;
     assert_eq!(answer.code, Code::Unavailable, "{}", answer.text);
     assert!(!answer.text.contains("127.0.0.1"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_waited_for_as_long_as_the_caller_does() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = TestServer::with(gateway_settings(listener.local_addr().unwrap())).await;
+    let client = Client::connect(server.address).await;
+    for method in ["Insert", "ShowCollections", "DropCollection"] {
+        let mut call = client.open(method, ROOT, &[("grpc-timeout", "200m")]).await;
+        call.send(framed(&[])).await;
+        let answer = call.finish().await;
+        assert_eq!(answer.code, Code::DeadlineExceeded, "{method}: {}", answer.text);
+    }
+    health_becomes(&server, ServingStatus::NotServing).await;
+    drop(listener);
+}
+
+#[tokio::test]
+async fn an_upstream_that_refuses_our_login_is_not_taken_for_one_that_refuses_the_callers() {
+    let world = World::start().await;
+    let status = [("grpc-status", "16"), ("grpc-message", "who are you?")];
+    for answer in [
+        Answer::failure(Code::Unauthenticated, "who are you?"),
+        Answer::of(Vec::new(), &status),
+        Answer::of(vec![framed(&[]).into()], &status),
+    ] {
+        for method in ["Insert", "ShowCollections", "DropCollection"] {
+            world.upstream.answers(method, answer.clone());
+            let found = world.client.call(method, ROOT, &[]).await;
+            assert_eq!(found.code, Code::Unavailable, "{method}: {}", found.text);
+            assert_eq!(
+                found.text,
+                "the server behind this gateway refuses the gateway's own login; tell its operator"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_at_once_share_several_connections() {
+    let world = World::with(|settings| settings.upstream.as_mut().unwrap().connections = 3).await;
+    let calls = (0..60_u8).map(|number| {
+        let client = &world.client;
+        async move {
+            let answer = client.call("Insert", ROOT, &[0x38, number]).await;
+            assert_eq!((answer.code, &*answer.text), (Code::Ok, ""));
+        }
+    });
+    futures_util::future::join_all(calls).await;
+    let mut seen: Vec<Vec<u8>> =
+        world.upstream.settled().await.into_iter().map(|call| call.body).collect();
+    seen.sort();
+    assert_eq!(seen, (0..60).map(|number| framed(&[0x38, number])).collect::<Vec<_>>());
+    assert_eq!(world.upstream.connections(), 3);
 }
 
 #[tokio::test]

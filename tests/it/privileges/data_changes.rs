@@ -11,7 +11,7 @@ const ANN: (&str, &str) = ("followed_ann", "Passw0rd!");
 
 async fn log_in(server: &TestServer, (user, password): (&str, &str)) -> Caller {
     let login = Login::new(user, password.as_bytes());
-    server.deployment.authorizer().authenticate(login, Peer::LOCAL).await.unwrap()
+    server.deployment.authorizer().log_in(login, Peer::LOCAL).await.unwrap()
 }
 
 /// A user who holds `r`, and root.

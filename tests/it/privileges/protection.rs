@@ -15,7 +15,7 @@ const REASON: &str = "only root and members of the role[admin] can bind users to
 
 async fn caller(server: &TestServer, name: &str) -> Caller {
     let login = Login::new(name, b"P@ssw0rd");
-    server.deployment.authorizer().authenticate(login, Peer::LOCAL).await.unwrap()
+    server.deployment.authorizer().log_in(login, Peer::LOCAL).await.unwrap()
 }
 
 fn new_admin(name: &str) -> RbacBackup {

@@ -217,7 +217,7 @@ pub(super) async fn custom_groups(root: &Grpc) -> BTreeMap<String, BTreeSet<Stri
 /// Who logs in so, if that is accepted.
 pub(super) async fn caller(deployment: &Deployment, user: &str, password: &str) -> Option<Caller> {
     let login = Login::new(user, password.as_bytes());
-    deployment.authorizer().authenticate(login, Peer::LOCAL).await.ok()
+    deployment.authorizer().log_in(login, Peer::LOCAL).await.ok()
 }
 
 /// Whether a caller may do what takes this privilege on an object of this type, `*` for all.
@@ -249,5 +249,5 @@ pub(super) fn may(
     }));
     let objects = [object.to_owned()];
     let authorizer = deployment.authorizer();
-    authorizer.check(Some(caller), requirement, database, &objects, Claims::default()).is_allowed()
+    authorizer.decide(Some(caller), requirement, database, &objects, Claims::default()).is_allowed()
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use milvus_rbac::admin::GrantQuery;
 use milvus_rbac::config::Compat;
-use milvus_rbac::deployment::Deployment;
-use milvus_rbac::server::open_store;
+use milvus_rbac::deployment::{Deployment, open_store};
 
 use super::read::{Expected, caller};
 use super::{IDS, Pairs, RECORDS, ROWS, Root, dump, put};
