@@ -2,7 +2,7 @@
 //! upstream gets is what was sent.
 
 use milvus_rbac::credential::{Caller, Login, Peer};
-use milvus_rbac::policy::{Claims, Decision, find};
+use milvus_rbac::policy::{Decision, find};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -41,11 +41,10 @@ fn is_allowed(world: &World, caller: &Caller, message: &[u8]) -> bool {
     let named = Some(&*request.db_name).filter(|name| !name.is_empty());
     let insert = find(&milvus_path("Insert")).unwrap();
     let decision = world.server.deployment.authorizer().check(
-        Some(caller),
+        caller,
         insert,
         named.unwrap_or("default"),
-        &[request.collection_name],
-        Claims::default(),
+        &[&request.collection_name],
     );
     matches!(decision, Decision::Allow(_))
 }
@@ -79,7 +78,7 @@ fn what_is_allowed_is_what_a_decoder_reads_and_it_arrives_as_it_was_sent() {
         world.grant("Insert", ("db2", "ours")).await;
         let login = Login::new(ANN.0, ANN.1.as_bytes());
         let authorizer = world.server.deployment.authorizer();
-        let caller = authorizer.authenticate(login, Peer::LOCAL).await.unwrap();
+        let caller = authorizer.log_in(login, Peer::LOCAL).await.unwrap();
         (world, caller)
     });
     let cases = (vec(field(), 0..8), vec(0.0..1.0, 0..6));
