@@ -16,5 +16,7 @@ mod paths;
 mod random;
 mod seen;
 mod streams;
-mod upstream;
+pub(crate) mod upstream;
 mod world;
+
+pub(crate) use world::gateway_settings;
