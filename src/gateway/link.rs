@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::USER_AGENT;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::Full;
@@ -22,6 +23,10 @@ use super::whole::{Whole, framed};
 use super::{Credential, UpstreamOptions};
 
 const VERSION: &str = "/milvus.proto.milvus.MilvusService/GetVersion";
+
+/// Who asks.
+const OURSELVES: HeaderValue =
+    HeaderValue::from_static(concat!("milvus-rbac/", env!("CARGO_PKG_VERSION")));
 
 /// The upstream, and who we are to it.
 #[derive(Debug)]
@@ -80,7 +85,9 @@ impl Link {
     ) -> Result<Whole, UpstreamError> {
         let login = self.authorization.as_ref().filter(|_| login);
         let headers = outgoing(&HeaderMap::new(), database, login);
-        let headers = headers.map_err(|status| UpstreamError::Garbage(status.to_string()))?;
+        let mut headers = headers.map_err(|status| UpstreamError::Garbage(status.to_string()))?;
+        // Its log tells our questions from the calls of others.
+        headers.insert(USER_AGENT, OURSELVES);
         let asked = async {
             let body = Body::new(Full::new(framed(message)));
             let (parts, body) = check(self.send(path, headers, body).await?)?;

@@ -21,6 +21,7 @@ mod decide_conditions;
 mod decide_properties;
 mod decisions;
 mod decisions_served;
+mod doors;
 mod durability;
 mod etcd;
 mod examples;

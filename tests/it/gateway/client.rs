@@ -76,16 +76,12 @@ impl Client {
     }
 }
 
-/// Marks what a client has sent, since the gateway has calls of its own. It goes upstream.
-pub(crate) const MARK: (&str, &str) = ("tracestate", "test=1");
-
 /// What every call has, and a login.
 pub(crate) fn metadata((user, password): (&str, &str)) -> HeaderMap {
     header_map(&[
         ("content-type", "application/grpc"),
         ("te", "trailers"),
         ("authorization", &basic(user, password)),
-        MARK,
     ])
 }
 

@@ -21,5 +21,7 @@ mod seen;
 mod streams;
 mod tls;
 mod trouble;
-mod upstream;
+pub(crate) mod upstream;
 mod world;
+
+pub(crate) use world::gateway_settings;

@@ -4,11 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use h2::Reason;
+use http::header::USER_AGENT;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
-
-use super::client::MARK;
 
 /// How the request of a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +63,8 @@ impl Seen {
 
     /// Whether a client has sent it, and not the gateway itself.
     pub(super) fn is_of_a_client(&self) -> bool {
-        self.headers.get(MARK.0).is_some_and(|value| value == MARK.1)
+        let agent = self.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        !agent.is_some_and(|agent| agent.starts_with("milvus-rbac/"))
     }
 
     pub(super) fn take_in(&mut self, piece: &Bytes) {
