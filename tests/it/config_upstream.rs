@@ -12,8 +12,8 @@ const NONE: [(&str, &str); 0] = [];
 fn of_lines(lines: &[&str]) -> Result<Loaded, ConfigErrors> {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("rbac.yaml");
-    let lines: String = lines.iter().map(|line| format!("    {line}\n")).collect();
-    std::fs::write(&path, format!("rbac:\n  upstream:\n{lines}")).unwrap();
+    let lines = lines.join("\n    ");
+    std::fs::write(&path, format!("rbac:\n  upstream:\n    {lines}\n")).unwrap();
     load(&Flags { config: Some(path), ..Flags::default() }, &FixedEnvironment::new(NONE))
 }
 

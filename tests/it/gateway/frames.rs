@@ -5,7 +5,7 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::call::header_map;
-use super::client::Client;
+use super::client::{Answered, Client};
 use super::hostile::world;
 use super::message::{COLLECTION, DATA, prefix, text};
 use super::seen::{End, Seen};
@@ -14,7 +14,16 @@ use crate::support::framed;
 
 /// A message that is passed on while it comes, and one that is read whole before.
 fn both() -> [Vec<u8>; 2] {
-    [40 << 10, 10].map(|size| [text(COLLECTION, "mine"), text(DATA, vec![7; size])].concat())
+    [200 << 10, 10].map(|size| [text(COLLECTION, "mine"), text(DATA, vec![7; size])].concat())
+}
+
+/// Waits until all of a large message has been passed on but its last byte, which is kept back.
+async fn all_but_the_last_byte(world: &World, body: &[u8]) {
+    if body.len() > 16 << 10 {
+        let passed = |calls: &[Seen]| calls.iter().any(|call| call.bytes >= body.len() - 1);
+        world.upstream.until("it has been passed on", passed).await;
+        assert!(world.upstream.calls().iter().all(|call| call.acts == 0));
+    }
 }
 
 /// Holds that the upstream has run nothing, and that what had begun there was reset.
@@ -42,8 +51,16 @@ async fn a_second_message_is_refused_and_the_first_one_never_completed() {
     for message in both() {
         let one = framed(&message);
         for more in [one.clone(), framed(&[]), prefix(5), vec![0], b"junk".to_vec()] {
-            for pieces in [vec![[&one[..], &more].concat()], vec![one.clone(), more.clone()]] {
-                let (code, text) = send(&world, &pieces).await;
+            for at_once in [true, false] {
+                let mut call = world.client.open("Insert", ANN, &[]).await;
+                if at_once {
+                    call.send([&one[..], &more].concat()).await;
+                } else {
+                    call.send(one.clone()).await;
+                    all_but_the_last_byte(&world, &one).await;
+                    call.send(more.clone()).await;
+                }
+                let Answered { code, text, .. } = call.finish().await;
                 assert_eq!(code, Code::Internal, "{text}");
                 assert!(text.ends_with("a unary request is exactly one message"), "{text}");
                 nothing_has_run(&world).await;

@@ -257,12 +257,12 @@ async fn the_time_of_a_call_ends_an_answer_that_has_begun() {
         call.whole().await;
         let headers = header_map(&[("content-type", "application/grpc")]);
         let mut stream = call.begin(200, headers);
-        flow::send(&mut stream, framed(&[7; 100_000]).into()).await;
+        flow::send(&mut stream, framed(&vec![7; 100_000]).into()).await;
         call.until_given_up(&mut stream).await;
     });
     let mut call = world.client.open("DescribeCollection", ROOT, &[("grpc-timeout", "200m")]).await;
     call.send(framed(&[])).await;
     let answer = call.finish().await;
     assert_eq!(answer.code, Code::DeadlineExceeded, "{}", answer.text);
-    assert_eq!(answer.body, framed(&[7; 100_000]));
+    assert_eq!(answer.body, framed(&vec![7; 100_000]));
 }

@@ -29,7 +29,7 @@ fn message(bytes: usize) -> Vec<Bytes> {
     let data = bytes - name.len() - 1 - 4;
     let front = [prefix(bytes), name, tag(DATA, 2), varint(data as u64)].concat();
     assert_eq!(front.len() + data, bytes + 5);
-    let piece = Bytes::from((0..MIB).map(|at| (at % 251) as u8).collect::<Vec<u8>>());
+    let piece = Bytes::from((0..=250_u8).cycle().take(MIB).collect::<Vec<u8>>());
     let mut pieces = vec![Bytes::from(front)];
     pieces.extend((0..data / MIB).map(|_| piece.clone()));
     pieces.push(piece.slice(..data % MIB));

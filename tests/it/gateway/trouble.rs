@@ -175,7 +175,7 @@ async fn an_answer_that_breaks_off_ends_with_a_status_after_what_has_come() {
         async move {
             call.whole().await;
             let mut stream = call.begin(200, header_map(&[("content-type", "application/grpc")]));
-            flow::send(&mut stream, framed(&[7; 100_000]).into()).await;
+            flow::send(&mut stream, framed(&vec![7; 100_000]).into()).await;
             told.notified().await;
             stream.send_reset(Reason::INTERNAL_ERROR);
         }
