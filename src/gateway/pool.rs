@@ -124,7 +124,8 @@ impl Slot {
 /// Why a request that was sent has no answer.
 fn failure(error: &hyper::Error) -> UpstreamError {
     // The body that we send ends in a status only where we have refused the rest of it.
-    let refused = std::error::Error::source(error).is_some_and(|cause| cause.is::<Status>());
+    let refused =
+        std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Status>);
     if refused { UpstreamError::Withdrawn } else { UpstreamError::BrokeOff(with_causes(error)) }
 }
 
