@@ -104,6 +104,7 @@ where
             None => judge.decide(intake.target())?,
         };
         share.take(0);
+        intake.take_changed();
         let verdict = Verdict::open();
         let database = judge.database(intake.target()).to_owned();
         let streamed = Streamed {

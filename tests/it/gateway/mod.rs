@@ -13,6 +13,7 @@ mod large;
 mod lists;
 mod message;
 mod metadata;
+mod neighbours;
 mod paths;
 mod pressure;
 mod random;
