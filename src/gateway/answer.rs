@@ -23,9 +23,10 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::error::{UpstreamError, with_causes};
+use super::error::UpstreamError;
 use super::metadata::retain_answered;
 use super::trace::Trace;
+use crate::log::with_causes;
 
 /// The moment when the caller stops waiting, if there is one.
 pub(super) type Deadline = Option<Instant>;

@@ -14,7 +14,8 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::connect::{Connector, Driver, Sender};
-use super::error::{UpstreamError, with_causes};
+use super::error::UpstreamError;
+use crate::log::with_causes;
 
 /// Connections to one upstream.
 #[derive(Debug)]
