@@ -30,8 +30,10 @@ const PAUSES: [Duration; 8] = [
     Duration::from_secs(40),
 ];
 
-/// Milvus's codes for a collection that is not there, newer and older.
+/// Milvus's codes for what is not there: a collection, an alias, a database; and the old code.
 const NOT_FOUND: i32 = 100;
+const ALIAS_NOT_FOUND: i32 = 1600;
+const DATABASE_NOT_FOUND: i32 = 800;
 const LEGACY_NOT_EXISTS: i32 = 4;
 
 /// What an answer says of a call.
@@ -76,17 +78,19 @@ fn is_success(status: &MilvusStatus) -> bool {
     status.code == 0 && status.error_code == 0
 }
 
-/// Asks the upstream until it says whether it has happened; nothing if it never does.
+/// Asks the upstream for a while whether it has happened; nothing if it never says. That it has
+/// not happened is no end of asking: it may be busy with it.
 pub(super) async fn find_out(link: &Link, event: &Event) -> Option<bool> {
+    let mut last = None;
     for pause in PAUSES {
         tokio::time::sleep(pause).await;
         match has_happened(link, event).await {
-            Ok(Some(happened)) => return Some(happened),
-            Ok(None) => {}
+            Ok(Some(true)) => return Some(true),
+            Ok(said) => last = said.or(last),
             Err(error) => tracing::debug!(?event, %error, "whether it has happened is not known"),
         }
     }
-    None
+    last
 }
 
 async fn has_happened(link: &Link, event: &Event) -> Result<Option<bool>, UpstreamError> {
@@ -106,16 +110,25 @@ async fn has_happened(link: &Link, event: &Event) -> Result<Option<bool>, Upstre
 /// The name of the collection behind an alias, if the event names one by an alias.
 ///
 /// # Errors
-/// The upstream does not answer, so it is not known what it would do.
+/// The upstream does not say, so it is not known what it would do.
 pub(super) async fn real_name(link: &Link, event: &Event) -> Result<Option<String>, UpstreamError> {
     let (database, name) = match event {
         Event::Dropped { database, collection } => (database, collection),
         Event::Renamed { from: (database, name), .. } => (database, name),
         Event::DatabaseDropped { .. } => return Ok(None),
     };
-    let described = describe(link, database, name).await?.unwrap_or_default();
-    let real = described.collection_name;
-    Ok((!real.is_empty() && real != *name).then_some(real))
+    let unknown = |why| UpstreamError::Garbage(format!("it does not say what `{name}` is: {why}"));
+    let answer = describe(link, database, name).await?;
+    let answer = answer.ok_or_else(|| unknown("the question failed".to_owned()))?;
+    let status = answer.status.unwrap_or_default();
+    match (status.code, status.error_code) {
+        (0, 0) => {
+            let real = answer.collection_name;
+            Ok((!real.is_empty() && real != *name).then_some(real))
+        }
+        (NOT_FOUND | ALIAS_NOT_FOUND | DATABASE_NOT_FOUND, _) | (0, LEGACY_NOT_EXISTS) => Ok(None),
+        (code, legacy) => Err(unknown(format!("code {code}, {legacy}"))),
+    }
 }
 
 /// Whether there is no such collection; nothing if the answer does not say.

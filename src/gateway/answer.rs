@@ -9,7 +9,8 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +19,9 @@ use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 use tonic::Status;
 use tonic::body::Body;
 
@@ -80,6 +82,11 @@ pub(super) struct Way {
     pub(super) patience: Duration,
     /// Whether more of it may come at any time.
     pub(super) streaming: bool,
+    /// Room for one more answer that is passed on piece by piece.
+    pub(super) room: Arc<Semaphore>,
+    /// What the call has for itself alone, if anything: it ends with the answer.
+    #[expect(dead_code, reason = "it acts when it is dropped")]
+    pub(super) own: Option<DropGuard>,
     pub(super) trace: Trace,
 }
 
@@ -97,42 +104,59 @@ impl Way {
         while !self.streaming && bytes <= READ_AHEAD {
             let next = within(self.deadline, source.next()).await.unwrap_or_else(Err);
             let Some(frame) = next.map_err(|error| self.trace.failed(&error))? else {
-                let body = Body::new(AnswerBody { frames, more: None });
-                return Ok(Response::from_parts(parts, body));
+                return Ok(Response::from_parts(parts, Body::new(Read(frames))));
             };
             bytes += frame.data_ref().map_or(0, Bytes::len);
             frames.push_back(frame);
         }
-        let (sender, more) = mpsc::channel(1);
-        tokio::spawn(self.pump(source, sender));
-        let body = AnswerBody { frames, more: Some(more) };
+        let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+            Status::resource_exhausted("too many large answers are under way; try again later")
+        })?;
+        let (sender, frames_left) = mpsc::channel(1);
+        let reason = Arc::default();
+        let body =
+            Piecewise { frames: frames_left, told: source.told, reason: Arc::clone(&reason) };
+        tokio::spawn(async move {
+            if let Err(status) = self.pump(frames, source, sender).await {
+                // Told by the body, whenever it is read.
+                reason.get_or_init(|| status);
+            }
+            drop(room);
+        });
         Ok(Response::from_parts(parts, Body::new(body)))
     }
 
-    /// Passes frames on until there are no more, or nobody wants them.
-    async fn pump(self, mut source: Source, sender: mpsc::Sender<Frame<Bytes>>) {
+    /// Passes frames on until there are no more, or nobody wants them. What has been read stays
+    /// here, so that an answer which is given up is gone.
+    async fn pump(
+        self,
+        mut read: VecDeque<Frame<Bytes>>,
+        mut source: Source,
+        sender: mpsc::Sender<Frame<Bytes>>,
+    ) -> Result<(), Status> {
+        let failed = |error| self.trace.failed(&error);
         loop {
-            let next = tokio::select! {
-                biased;
-                () = sender.closed() => return,
-                next = within(self.deadline, source.next()) => next.unwrap_or_else(Err),
-            };
-            let (frame, last) = match next {
-                Ok(None) => return,
-                Ok(Some(frame)) => (frame, false),
-                Err(error) => match trailers(&self.trace.failed(&error)) {
-                    Some(trailers) => (trailers, true),
-                    None => return,
+            let frame = match read.pop_front() {
+                Some(frame) => frame,
+                None => tokio::select! {
+                    biased;
+                    () = sender.closed() => return Ok(()),
+                    next = within(self.deadline, source.next()) => {
+                        match next.unwrap_or_else(Err).map_err(failed)? {
+                            Some(frame) => frame,
+                            None => return Ok(()),
+                        }
+                    }
                 },
             };
             let taken = tokio::time::timeout(self.patience, sender.send(frame));
-            match within(self.deadline, taken).await {
-                Ok(Ok(Ok(()))) if !last => {}
-                Ok(Err(_)) => {
-                    tracing::debug!("an answer was given up: its caller does not take it");
-                    return;
+            match within(self.deadline, taken).await.map_err(failed)? {
+                Ok(Ok(())) => {}
+                // Nobody reads any more.
+                Ok(Err(_)) => return Ok(()),
+                Err(_) => {
+                    return Err(Status::cancelled("the answer was not taken, and is given up"));
                 }
-                Ok(_) | Err(_) => return,
             }
         }
     }
@@ -186,13 +210,35 @@ impl Source {
     }
 }
 
-/// What has been read of an answer, and where the rest comes from.
-struct AnswerBody {
-    frames: VecDeque<Frame<Bytes>>,
-    more: Option<mpsc::Receiver<Frame<Bytes>>>,
+/// An answer that has been read.
+struct Read(VecDeque<Frame<Bytes>>);
+
+impl http_body::Body for Read {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
-impl http_body::Body for AnswerBody {
+/// An answer that is passed on by a task.
+struct Piecewise {
+    frames: mpsc::Receiver<Frame<Bytes>>,
+    /// Whether a status has been told.
+    told: bool,
+    /// Why the task has ended before its time.
+    reason: Arc<OnceLock<Status>>,
+}
+
+impl http_body::Body for Piecewise {
     type Data = Bytes;
     type Error = Status;
 
@@ -200,16 +246,19 @@ impl http_body::Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Some(frame) = self.frames.pop_front() {
-            return Poll::Ready(Some(Ok(frame)));
-        }
-        match &mut self.more {
-            Some(more) => more.poll_recv(context).map(|frame| frame.map(Ok)),
-            None => Poll::Ready(None),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.frames.is_empty() && self.more.is_none()
+        let frame = match ready!(self.frames.poll_recv(context)) {
+            Some(frame) => frame,
+            None if self.told => return Poll::Ready(None),
+            None => {
+                let reason = self.reason.get().cloned();
+                let broken = || Status::unavailable("the answer broke off");
+                let Some(trailers) = trailers(&reason.unwrap_or_else(broken)) else {
+                    return Poll::Ready(Some(Err(broken())));
+                };
+                trailers
+            }
+        };
+        self.told |= frame.is_trailers();
+        Poll::Ready(Some(Ok(frame)))
     }
 }

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use super::error::UpstreamError;
@@ -25,6 +26,21 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Sends requests over one connection. Cloning shares it.
 pub(super) type Sender = SendRequest<Body>;
+
+/// Runs what hyper does for a connection beside its driver, such as sending what is left of a body
+/// that nobody reads; it would go on with the connection for ever.
+#[derive(Debug, Clone)]
+struct Tasks(CancellationToken);
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        let ending = self.0.clone();
+        tokio::spawn(async move { ending.run_until_cancelled(task).await });
+    }
+}
 
 /// What has to be polled for as long as the connection is used.
 pub(super) type Driver = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
@@ -61,12 +77,15 @@ const KEEPALIVE_PROBES: u32 = 3;
 const MOST_UNACKNOWLEDGED: u32 = 60_000;
 
 impl Connector {
-    /// Connects.
+    /// Connects. Everything about the connection ends with `ending`, whatever goes on over it.
     ///
     /// # Errors
     /// The upstream cannot be reached.
-    pub(super) async fn connect(&self) -> Result<(Sender, Driver), UpstreamError> {
-        match tokio::time::timeout(self.timeout, self.open()).await {
+    pub(super) async fn connect(
+        &self,
+        ending: CancellationToken,
+    ) -> Result<(Sender, Driver), UpstreamError> {
+        match tokio::time::timeout(self.timeout, self.open(ending)).await {
             Ok(Ok(connected)) => Ok(connected),
             Ok(Err(detail)) => Err(UpstreamError::Unreachable(detail)),
             Err(_) => {
@@ -76,7 +95,7 @@ impl Connector {
         }
     }
 
-    async fn open(&self) -> Result<(Sender, Driver), String> {
+    async fn open(&self, ending: CancellationToken) -> Result<(Sender, Driver), String> {
         let UpstreamAddress { tls, host, port } = &self.address;
         let tcp = TcpStream::connect((host.as_str(), *port)).await.map_err(text)?;
         keep_alive(&tcp).map_err(text)?;
@@ -90,7 +109,7 @@ impl Connector {
         } else {
             Box::new(tcp)
         };
-        let handshake = Builder::new(TokioExecutor::new())
+        let handshake = Builder::new(Tasks(ending))
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)

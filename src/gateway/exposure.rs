@@ -47,6 +47,13 @@ impl Gateway {
         Ok(Some(code != Code::Unauthenticated))
     }
 
+    /// Whether others may read our own login on its way.
+    #[must_use]
+    pub fn sends_login_in_clear(&self) -> bool {
+        let address = self.address();
+        self.link().authorization.is_some() && !address.tls && !address.is_loopback()
+    }
+
     fn is_private(&self) -> bool {
         let options = &self.link().options;
         options.address.is_loopback() || (options.address.tls && options.tls.identity.is_some())

@@ -113,7 +113,7 @@ impl Gateway {
         let (gateway, path) = (self.clone(), admitted.requirement.path);
         // A task of its own, which nobody can abandon and the shutdown waits for.
         let task = self.tasks().spawn(async move {
-            match gateway.act(path, headers, frame, &event, &caller).await {
+            match gateway.act(path, headers, frame, event, caller).await {
                 Ok(answer) => answer,
                 Err(error) => trace.failed(&error).into_http(),
             }
@@ -126,38 +126,51 @@ impl Gateway {
         path: &'static str,
         headers: HeaderMap,
         frame: Bytes,
-        event: &Event,
-        caller: &Caller,
+        event: Event,
+        caller: Caller,
     ) -> Result<Response<Body>, UpstreamError> {
-        if let Some(collection) = real_name(self.link(), event).await? {
-            return Ok(by_alias(event, &collection));
+        if let Some(collection) = real_name(self.link(), &event).await? {
+            return Ok(by_alias(&event, &collection));
         }
         let sent = async {
             let (parts, body) = check(self.link().send(path, headers, whole(frame)).await?)?;
             Whole::read(parts, body).await
         };
         let answer = tokio::time::timeout(LIMIT, sent).await.unwrap_or(Err(UpstreamError::Late));
-        let done = match outcome(&answer) {
-            Outcome::Done => true,
-            Outcome::Refused => false,
-            Outcome::Unclear => find_out(self.link(), event).await.unwrap_or_else(|| {
-                tracing::error!(
-                    ?event,
-                    "whether the upstream has done it could not be found out; if it has, its \
-                     grants are still there: revoke them by hand"
-                );
-                false
-            }),
-        };
-        if done && let Err(error) = self.follow(event, caller).await {
-            tracing::error!(?event, %error, "the upstream has done it, and the grants are still there");
-            return Ok(Status::unavailable(format!(
-                "the server behind this gateway has done what was asked for, but the grants on it \
-                 could not be brought in line ({error}); revoke them by hand"
-            ))
-            .into_http());
+        match outcome(&answer) {
+            Outcome::Done => {
+                if let Err(error) = self.follow(&event, &caller).await {
+                    return Ok(left_behind(&event, &error));
+                }
+            }
+            Outcome::Refused => {}
+            Outcome::Unclear => {
+                let gateway = self.clone();
+                self.tasks().spawn(async move { gateway.clear_up(&event, &caller).await });
+            }
         }
         answer.and_then(Whole::welcome).map(Whole::into_response)
+    }
+
+    /// Lets the grants follow once it is known that they must. Whoever has asked has been told that
+    /// it is not known.
+    async fn clear_up(&self, event: &Event, caller: &Caller) {
+        match find_out(self.link(), event).await {
+            Some(true) => {
+                if let Err(error) = self.follow(event, caller).await {
+                    let _told = left_behind(event, &error);
+                }
+            }
+            Some(false) => tracing::info!(
+                ?event,
+                "the upstream broke off, and has not done it; the grants stay"
+            ),
+            None => tracing::error!(
+                ?event,
+                "whether the upstream has done it could not be found out; if it has, its grants \
+                 are still there: revoke them by hand"
+            ),
+        }
     }
 
     /// Brings the grants in line, again if that fails: nobody else will.
@@ -174,6 +187,16 @@ impl Gateway {
         }
         event.follow(admin, caller).await
     }
+}
+
+/// What is said where it has been done and the grants are still there.
+fn left_behind(event: &Event, error: &AdminError) -> Response<Body> {
+    tracing::error!(?event, %error, "the upstream has done it, and the grants are still there");
+    Status::unavailable(format!(
+        "the server behind this gateway has done what was asked for, but the grants on it could \
+         not be brought in line ({error}); revoke them by hand"
+    ))
+    .into_http()
 }
 
 /// The answer to a request that names a collection by an alias: some servers would drop or rename

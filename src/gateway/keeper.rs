@@ -20,18 +20,29 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const ASK_EVERY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often it may leave that unanswered before other connections are made.
+const MOST_SILENT: u32 = 3;
+
 /// Keeps looking for as long as it is polled.
 pub(super) async fn keep(link: &Link, reachable: &watch::Sender<Option<bool>>) {
     let mut pause = FIRST_PAUSE;
+    let mut silent = 0;
     loop {
         match look(link).await {
             Ok(()) => {
                 pause = FIRST_PAUSE;
+                silent = 0;
                 note(link, reachable, None);
                 wait(link).await;
             }
             Err(error) => {
                 note(link, reachable, Some(&error));
+                silent = if error == UpstreamError::Late { silent + 1 } else { 0 };
+                if silent == MOST_SILENT {
+                    // Somebody else may answer behind the same address.
+                    link.pool.retire();
+                    silent = 0;
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

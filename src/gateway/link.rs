@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use prost::Message;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Code;
 use tonic::body::Body;
 
@@ -60,6 +60,25 @@ impl Link {
         headers: HeaderMap,
         body: Body,
     ) -> Result<Response<Incoming>, UpstreamError> {
+        self.pool.send(self.request(path, headers, body)?).await
+    }
+
+    /// The same over a connection of its own.
+    pub(super) async fn send_alone(
+        &self,
+        path: &'static str,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<(Response<Incoming>, DropGuard), UpstreamError> {
+        self.pool.send_alone(self.request(path, headers, body)?).await
+    }
+
+    fn request(
+        &self,
+        path: &'static str,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<Request<Body>, UpstreamError> {
         let mut uri = Uri::default().into_parts();
         uri.scheme = Some(self.scheme.clone());
         uri.authority = Some(self.authority.clone());
@@ -71,7 +90,7 @@ impl Link {
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        self.pool.send(request).await
+        Ok(request)
     }
 
     /// A call of our own, with our login or without one, that has to be over within `limit`.

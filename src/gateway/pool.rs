@@ -69,6 +69,27 @@ impl Pool {
         Err(UpstreamError::Unreachable("its connections end as soon as they are made".to_owned()))
     }
 
+    /// Sends a request over a connection of its own, which ends with the guard: the only way to end
+    /// a request that the upstream does not read.
+    pub(super) async fn send_alone(
+        &self,
+        request: Request<Body>,
+    ) -> Result<(Response<Incoming>, DropGuard), UpstreamError> {
+        let ending = self.ending.child_token();
+        let (mut sender, driver) = self.connector.connect(ending.clone()).await?;
+        let guard = ending.clone().drop_guard();
+        tokio::spawn(drive(driver, ending, CancellationToken::new().drop_guard()));
+        let answer = sender.send_request(request).await.map_err(|error| failure(&error))?;
+        Ok((answer, guard))
+    }
+
+    /// Uses the connections that there are for no more requests.
+    pub(super) fn retire(&self) {
+        for slot in &self.slots {
+            slot.live.store(None);
+        }
+    }
+
     /// Sees to it that the first connection is up; gives what tells of its end.
     pub(super) async fn connect(self: &Arc<Self>) -> Result<CancellationToken, UpstreamError> {
         Ok(self.connected(0).await?.ended.clone())
@@ -100,7 +121,7 @@ impl Pool {
         {
             return Err(error.clone());
         }
-        match self.connector.connect().await {
+        match self.connector.connect(self.ending.clone()).await {
             Ok((sender, driver)) => {
                 let ended = CancellationToken::new();
                 tokio::spawn(drive(driver, self.ending.clone(), ended.clone().drop_guard()));

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -67,6 +67,10 @@ impl UpstreamOptions {
     }
 }
 
+/// Most answers at once that are larger than what is read ahead, or have no end. Each may wait for
+/// its caller with some hundred KiB.
+const MOST_LARGE_ANSWERS: usize = 1000;
+
 /// Sends admitted requests to an upstream. Cloning shares it; it ends with the last clone.
 #[derive(Clone)]
 pub struct Gateway(Arc<Inner>);
@@ -77,6 +81,8 @@ struct Inner {
     authorizer: Authorizer,
     reachable: watch::Receiver<Option<bool>>,
     pace: Arc<LogPace>,
+    /// For answers that are passed on piece by piece.
+    room: Arc<Semaphore>,
     /// What has to be brought to its end.
     tasks: TaskTracker,
     /// Ends the connections with the last clone.
@@ -102,7 +108,8 @@ impl Gateway {
         let (kept, ended) = (Arc::clone(&link), ending.clone());
         tokio::spawn(async move { ended.run_until_cancelled(keep(&kept, &told)).await });
         let (pace, tasks, end) = (Arc::default(), TaskTracker::new(), ending.drop_guard());
-        Self(Arc::new(Inner { link, admin, authorizer, reachable, pace, tasks, end }))
+        let room = Arc::new(Semaphore::new(MOST_LARGE_ANSWERS));
+        Self(Arc::new(Inner { link, admin, authorizer, reachable, pace, room, tasks, end }))
     }
 
     /// Whether the upstream can be reached, and news of it; nothing before that has been tried.
@@ -179,15 +186,20 @@ impl Gateway {
                 FilterError::Upstream(error) => trace.failed(&error),
             });
         }
-        let sent = self.0.link.send(requirement.path, headers, body);
-        let answered = within(deadline, sent).await.unwrap_or_else(Err);
-        let (parts, body) = match answered.and_then(check) {
+        let (link, streaming) = (&self.0.link, requirement.streaming);
+        let sent = async {
+            if streaming {
+                let (answer, own) = link.send_alone(requirement.path, headers, body).await?;
+                return Ok((check(answer)?, Some(own)));
+            }
+            Ok((check(link.send(requirement.path, headers, body).await?)?, None))
+        };
+        let ((parts, body), own) = match within(deadline, sent).await.unwrap_or_else(Err) {
             Ok(answer) => answer,
             Err(error) => return Err(trace.failed(&error)),
         };
-        let patience = self.0.link.options.patience;
-        let streaming = requirement.streaming;
-        Way { deadline, patience, streaming, trace }.pass(parts, body).await
+        let (patience, room) = (link.options.patience, Arc::clone(&self.0.room));
+        Way { deadline, patience, streaming, room, own, trace }.pass(parts, body).await
     }
 }
 

@@ -37,7 +37,15 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let caller = authenticate(guard, &parts).await?;
-    let route = find_rest_path(parts.uri.path()).filter(|_| parts.method == Method::POST);
+    if let Some(kind) = parts.headers.get(CONTENT_TYPE)
+        && is_form(kind)
+    {
+        let text = "the body has to be JSON; say so in its content type";
+        return Err(failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_JSON, text));
+    }
+    // Whoever is behind may take what stands behind a `?` for fields.
+    let plain = parts.method == Method::POST && parts.uri.query().is_none();
+    let route = find_rest_path(parts.uri.path()).filter(|_| plain);
     let rows = route.map(RestPath::requirements).unwrap_or_default();
     let Some(&requirement) = rows.first() else {
         guard.note_unknown(Some(&caller), parts.uri.path());
@@ -64,6 +72,12 @@ where
         parts.extensions.insert(admitted);
     }
     Ok(Request::from_parts(parts, Body::new(Full::new(bytes))))
+}
+
+/// Whether a body of this type is read as fields that are not JSON's.
+fn is_form(kind: &HeaderValue) -> bool {
+    let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
+    kind.contains("form")
 }
 
 async fn authenticate(guard: &Guard, parts: &Parts) -> Result<Caller, Refusal> {
@@ -133,7 +147,8 @@ struct Names {
 impl Names {
     fn target(&self, requirement: &Requirement) -> Target {
         let objects = match requirement.object {
-            ObjectSource::Any => Vec::new(),
+            // A body names no role that its caller could hold.
+            ObjectSource::Any | ObjectSource::Role(_) => Vec::new(),
             _ => vec![self.user.clone().unwrap_or_default()],
         };
         let database = self.database.clone().unwrap_or_default();
@@ -159,7 +174,11 @@ impl<'de> Visitor<'de> for NamesVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Names, A::Error> {
         let mut names = Names::default();
         while let Some(key) = fields.next_key::<String>()? {
-            // Some readers take any case of letters, and of two the first or the last.
+            // Some readers take any case of letters, and letters for others that look like them.
+            if !key.is_ascii() {
+                return Err(serde::de::Error::custom("names of fields are plain ASCII"));
+            }
+            // Of two, some take the first and some the last.
             let known = [("dbName", &mut names.database), ("userName", &mut names.user)];
             let found = known.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(&key));
             match found {
@@ -204,6 +223,7 @@ mod tests {
             r#"{"userName":null,"userName":"bob"}"#,
             r#"{"username":"ann"}"#,
             r#"{"userName":"ann","USERNAME":"bob"}"#,
+            r#"{"userName":"ann","u\u017ferName":"bob"}"#,
             r#"{"userName":1}"#,
             r#"{"userName":["ann"]}"#,
             r#"{"userName":"ann"} {}"#,

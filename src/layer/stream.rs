@@ -64,6 +64,14 @@ impl Verdict {
         drop(answer);
     }
 
+    /// To be called whenever the answer has been held, which may have kept it from being let go.
+    fn let_go_if_ended(&self) {
+        if self.0.ended.is_cancelled() {
+            let answer = self.answer().take();
+            drop(answer);
+        }
+    }
+
     /// Nothing that holds it can leave it half changed.
     fn answer(&self) -> MutexGuard<'_, Option<Body>> {
         self.0.answer.lock().unwrap_or_else(PoisonError::into_inner)
@@ -121,6 +129,7 @@ impl Watch {
         };
         let (head, body) = answer?.into_parts();
         self.verdict.answer().replace(Body::new(body));
+        self.verdict.let_go_if_ended();
         let ended = Box::pin(self.verdict.0.ended.clone().cancelled_owned());
         let body = AnswerBody { ended, watch: self, over: false };
         Ok(http::Response::from_parts(head, Body::new(body)))
@@ -210,7 +219,9 @@ impl http_body::Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over || self.watch.verdict.answer().as_ref().is_some_and(Body::is_end_stream)
+        let over = self.watch.verdict.answer().as_ref().is_some_and(Body::is_end_stream);
+        self.watch.verdict.let_go_if_ended();
+        self.over || over
     }
 }
 

@@ -158,7 +158,8 @@ impl RestApi {
 /// What the request is about, for the decision: the same as of the RPC that it stands for.
 fn target(requirement: &Requirement, body: &Body) -> Target {
     let objects = match requirement.object {
-        ObjectSource::Any => Vec::new(),
+        // A body names no role that its caller could hold.
+        ObjectSource::Any | ObjectSource::Role(_) => Vec::new(),
         _ => vec![body.get(Field::UserName).to_owned()],
     };
     Target { database: body.get(Field::DbName).to_owned(), objects, ..Target::default() }

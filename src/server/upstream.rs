@@ -151,6 +151,12 @@ async fn look(gateway: &Gateway) {
     if reachable.wait_for(|reachable| *reachable == Some(true)).await.is_err() {
         return;
     }
+    if gateway.sends_login_in_clear() {
+        tracing::warn!(
+            %upstream,
+            "this gateway's own login travels in the clear; let the upstream speak https"
+        );
+    }
     let unknown = |error: &UpstreamError| {
         tracing::warn!(%upstream, %error, "whether the upstream asks for a login is not known");
     };

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tonic::Code;
 
 use super::call::{Answer, header_map};
-use super::client::{Client, metadata};
+use super::client::{Client, metadata, rest};
 use super::flow;
 use super::message::{COLLECTION, text};
 use super::seen::End;
@@ -91,7 +91,7 @@ async fn a_stream_that_nobody_reads_ends_with_the_right_to_it() {
     world.upstream.until("the first message", |calls| calls.iter().any(|it| it.acts == 1)).await;
     assert_eq!(world.root.delete_user(ANN.0).await.unwrap(), success());
     let calls = world.upstream.settled().await;
-    assert!(matches!(calls[0].end, Some(End::Reset(_))), "{calls:?}");
+    assert!(matches!(calls[0].end, Some(End::Reset(_) | End::Lost)), "{:?}", calls[0].end);
     // Nothing comes behind it; another call would come behind that.
     let _ = sending.send_data(framed(b"two").into(), false);
     assert_eq!(world.client.call("AllocTimestamp", NOBODY, &[]).await.code, Code::Ok);
@@ -172,6 +172,54 @@ async fn a_server_that_ends_waits_for_the_grants_of_what_is_being_dropped() {
     let directory = within(stopping).await.unwrap();
     assert_eq!(granted(&deployment), 0);
     drop((directory, call));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_broken_off_while_nobody_reads_ends_with_its_reason() {
+    let world = World::start().await;
+    world.grant("Query", ("default", "mine")).await;
+    let large = Answer::of(vec![framed(&vec![7; 3 << 20]).into()], &[("grpc-status", "0")]);
+    world.upstream.answers("Query", large);
+    let mut call = world.client.open("Query", ANN, &[("grpc-timeout", "300m")]).await;
+    call.send(framed(&text(COLLECTION, "mine"))).await;
+    call.end();
+    let (head, body, _sending) = call.begun().await;
+    // Its time goes by before anybody reads.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let answer = rest(head, body).await;
+    assert_eq!(answer.code, Code::DeadlineExceeded, "{}", answer.text);
+    assert!(answer.body.len() < 3 << 20);
+}
+
+#[tokio::test]
+async fn a_stream_that_the_upstream_does_not_read_ends_for_it_too() {
+    let world = World::start().await;
+    let mut grant = entity("r", ("Global", "*"), "UpdateReplicateConfiguration");
+    "*".clone_into(&mut grant.db_name);
+    assert_eq!(operate(&world.root, grant, 0).await, success());
+    world.upstream.on("CreateReplicateStream", |mut call| async move {
+        let headers = header_map(&[("content-type", "application/grpc")]);
+        let mut stream = call.begin(200, headers);
+        // Nothing is read until it is given up.
+        call.until_given_up(&mut stream).await;
+        call.whole().await;
+    });
+    let mut call = world.client.open("CreateReplicateStream", ANN, &[]).await;
+    call.send(framed(b"one")).await;
+    let (_head, _body, mut sending) = call.begun().await;
+    // More than all windows on the way hold.
+    let much = tokio::spawn(async move {
+        for _ in 0..100 {
+            if !flow::send(&mut sending, framed(&vec![7; 1 << 20]).into()).await {
+                return;
+            }
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(world.root.delete_user(ANN.0).await.unwrap(), success());
+    let calls = world.upstream.settled().await;
+    assert!(matches!(calls[0].end, Some(End::Reset(_) | End::Lost)), "{:?}", calls[0].end);
+    much.abort();
 }
 
 #[tokio::test]

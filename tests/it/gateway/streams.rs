@@ -126,14 +126,15 @@ async fn a_bad_message_in_the_middle_ends_the_call_and_resets_the_upstream() {
         assert_eq!(answer.code, code, "{}", answer.text);
         let seen = world.upstream.only().await;
         assert_eq!(seen.acts, 1);
-        assert!(matches!(seen.end, Some(End::Reset(_))), "{:?}", seen.end);
+        assert!(matches!(seen.end, Some(End::Reset(_) | End::Lost)), "{:?}", seen.end);
         world.upstream.clear();
     }
 }
 
-/// Holds that a call has been reset upstream.
+/// Holds that a call has been broken off upstream: reset, or its connection closed, which is its
+/// own.
 async fn is_reset(world: &World) {
-    let reset = |calls: &[Seen]| matches!(calls[0].end, Some(End::Reset(_)));
+    let reset = |calls: &[Seen]| matches!(calls[0].end, Some(End::Reset(_) | End::Lost));
     world.upstream.until("it is reset", reset).await;
     world.upstream.clear();
 }
