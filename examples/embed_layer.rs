@@ -104,11 +104,9 @@ async fn main() -> Result<(), Error> {
     let serving = tokio::spawn(server.serve_with_incoming(incoming));
 
     let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
-    for (login, collection) in [
-        ("user_1:P@ssw0rd", "books"),
-        ("user_1:P@ssw0rd", "films"),
-        ("user_1:guess", "books"),
-    ] {
+    for (login, collection) in
+        [("user_1:P@ssw0rd", "books"), ("user_1:P@ssw0rd", "films"), ("user_1:guess", "books")]
+    {
         println!("{login} asks for {collection}");
         match search(channel.clone(), login, collection).await {
             Ok(found) => println!("  found something in {}", found.into_inner().collection_name),

@@ -1,0 +1,47 @@
+//! What can be said to a load bench behind `--`.
+
+use std::time::Duration;
+
+/// How long and how often.
+pub(crate) struct Options {
+    /// Rounds that count (`--rounds`).
+    pub(crate) rounds: usize,
+    /// Length of each (`--seconds`).
+    pub(crate) length: Duration,
+    /// Only sections whose names begin so (`--only`).
+    pub(crate) only: String,
+    /// The binary to be measured (`--binary`), if not the one that cargo has just built.
+    pub(crate) binary: String,
+}
+
+impl Options {
+    /// Reads the arguments. What cargo adds itself is passed over.
+    pub(crate) fn read() -> Self {
+        let mut options = Self {
+            rounds: 7,
+            length: Duration::from_secs(2),
+            only: String::new(),
+            binary: env!("CARGO_BIN_EXE_milvus-rbac").to_owned(),
+        };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().unwrap_or_default();
+            match argument.as_str() {
+                "--rounds" => options.rounds = value().parse().expect("--rounds takes a number"),
+                "--seconds" => {
+                    let seconds = value().parse().expect("--seconds takes a number");
+                    options.length = Duration::from_secs_f64(seconds);
+                }
+                "--only" => options.only = value(),
+                "--binary" => options.binary = value(),
+                "--bench" => {}
+                other => panic!("{other}: there are --rounds, --seconds, --only and --binary"),
+            }
+        }
+        options
+    }
+
+    pub(crate) fn has(&self, section: &str) -> bool {
+        section.starts_with(&self.only)
+    }
+}
