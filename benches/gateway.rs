@@ -71,7 +71,7 @@ async fn run(options: &Options) {
             Some(nginx) => sides.push(Side { name: "nginx", process: nginx }),
             None => println!("nginx is not installed (Debian: nginx-light), so it is left out"),
         }
-        for shape in SHAPES {
+        for shape in SHAPES.into_iter().filter(|shape| options.loads(*shape)) {
             compare(&sides, &search(), shape, options, &GOALS).await;
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::client::Shape;
+
 /// How long and how often.
 pub(crate) struct Options {
     /// Rounds that count (`--rounds`).
@@ -10,6 +12,8 @@ pub(crate) struct Options {
     pub(crate) length: Duration,
     /// Only sections whose names begin so (`--only`).
     pub(crate) only: String,
+    /// Only the load of this shape (`--shape CONNECTIONSxCALLS`).
+    pub(crate) shape: String,
     /// The binary to be measured (`--binary`), if not the one that cargo has just built.
     pub(crate) binary: String,
 }
@@ -21,6 +25,7 @@ impl Options {
             rounds: 7,
             length: Duration::from_secs(2),
             only: String::new(),
+            shape: String::new(),
             binary: env!("CARGO_BIN_EXE_milvus-rbac").to_owned(),
         };
         let mut arguments = std::env::args().skip(1);
@@ -33,14 +38,22 @@ impl Options {
                     options.length = Duration::from_secs_f64(seconds);
                 }
                 "--only" => options.only = value(),
+                "--shape" => options.shape = value(),
                 "--binary" => options.binary = value(),
                 "--bench" => {}
-                other => panic!("{other}: there are --rounds, --seconds, --only and --binary"),
+                other => panic!("{other}: see benches/README.md for what there is"),
             }
         }
         options
     }
 
+    /// Whether this load is asked for.
+    pub(crate) fn loads(&self, shape: Shape) -> bool {
+        let name = format!("{}x{}", shape.connections, shape.in_flight);
+        self.shape.is_empty() || self.shape == name
+    }
+
+    /// Whether this section is asked for.
     pub(crate) fn has(&self, section: &str) -> bool {
         section.starts_with(&self.only)
     }
