@@ -78,10 +78,10 @@ impl FromStr for UpstreamAddress {
             return Err(wrong(", without a path"));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = match authority.as_str().strip_suffix(':') {
-            Some(_) => None,
-            None if authority.port().is_some() => authority.port_u16(),
-            None => Some(DEFAULT_PORT),
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => Some(DEFAULT_PORT),
+            Some(rest) => rest.strip_prefix(':').and_then(|port| port.parse().ok()),
+            None => None,
         };
         match port {
             Some(port) if port > 0 && !host.is_empty() => Ok(Self { tls, host, port }),

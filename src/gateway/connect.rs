@@ -37,10 +37,14 @@ pub(super) struct Connector {
     pub(super) timeout: Duration,
 }
 
-/// What the upstream may send before we have passed it on: on one call, and on all calls of a
-/// connection together.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// What the upstream may send of one answer before we have passed it on.
+const STREAM_WINDOW: u32 = 256 << 10;
+/// The same of all answers of a connection together: as much as there can be, so that callers who
+/// do not take theirs never stop those of others. How long they may is bounded elsewhere.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+/// Calls that were given up and of which parts may still come. They are remembered for a while and
+/// counted for ever, by default few enough that callers in a hurry could end the connection.
+const MOST_FORGOTTEN: usize = 10_000;
 /// Bytes of a request that wait for the upstream to take them.
 const SEND_BUFFER: usize = 256 << 10;
 /// Largest metadata that the upstream may answer with.
@@ -91,6 +95,8 @@ impl Connector {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(MOST_HEADERS)
+            .max_concurrent_reset_streams(MOST_FORGOTTEN)
+            .max_local_error_reset_streams(None)
             .handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|error| with_causes(&error))?;
         Ok((sender, Box::pin(connection)))

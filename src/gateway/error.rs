@@ -14,6 +14,10 @@ pub enum UpstreamError {
     /// What came is not an answer to a gRPC call.
     #[error("the upstream answered with what is not gRPC: {0}")]
     Garbage(String),
+    /// It asks for a login and does not take ours, or gets none. That is no fault of the caller's,
+    /// whose own login is good.
+    #[error("the upstream refuses the gateway's own login, see rbac.upstream.username and token")]
+    Unwelcome,
     /// The request ended before it was complete: it turned out forbidden, or its caller left.
     #[error("the request was not completed")]
     Withdrawn,
@@ -39,6 +43,9 @@ impl UpstreamError {
             Self::Garbage(_) => Status::unavailable(
                 "the server behind this gateway gave an answer that cannot be read; whether it has \
                  done what was asked for is not known",
+            ),
+            Self::Unwelcome => Status::unavailable(
+                "the server behind this gateway refuses the gateway's own login; tell its operator",
             ),
             // Whoever has refused the rest of the request says why.
             Self::Withdrawn => Status::cancelled("the request was not completed"),

@@ -46,13 +46,13 @@ impl Gateway {
         caller: Option<&Caller>,
     ) -> Result<Response<Body>, FilterError> {
         let requirement = admitted.requirement;
-        let answer = self.send(requirement.path, headers, body).await;
+        let answer = self.link().send(requirement.path, headers, body).await;
         let (parts, body) = answer.and_then(check)?;
-        let mut whole = Whole::read(parts, body).await?;
+        let mut whole = Whole::read(parts, body).await?.welcome()?;
         let caller = caller.ok_or_else(|| {
             FilterError::Refused(Status::internal("a list has been asked for by nobody"))
         })?;
-        let authorizer = &self.inner().authorizer;
+        let authorizer = self.authorizer();
         match requirement.method {
             "ListDatabases" => {
                 filter(&mut whole, authorizer.databases_seen(caller), retain_databases_seen)

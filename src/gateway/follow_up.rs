@@ -1,27 +1,35 @@
 //! Grants follow collections and databases that are dropped or renamed through the gateway: after
 //! the upstream has done it, and before anybody hears of it.
 //!
-//! Such a call goes on to its end whatever becomes of its caller, because the upstream may have
-//! acted already. Its small message is read whole: what the grants follow is what was decided on.
+//! Such a call goes on to its end whatever becomes of its caller or of the caller's deadline, because
+//! the upstream may have acted already; where its answer does not say, the upstream is asked
+//! (`aftermath.rs`). Its small message is read whole: what the grants follow is what was decided on.
+//! A process that is killed between the upstream's act and the change leaves the grants behind.
 
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use prost::Message as _;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::Gateway;
+use super::aftermath::{Outcome, find_out, outcome, real_name};
 use super::answer::check;
+use super::deadline::TIMEOUT;
 use super::error::UpstreamError;
+use super::link::whole;
 use super::trace::Trace;
-use super::whole::Whole;
+use super::whole::{Whole, framed};
 use crate::admin::{Admin, AdminError};
+use crate::api::undecodable;
 use crate::credential::{Caller, Peer};
 use crate::layer::Admitted;
-use crate::proto::common::Status as MilvusStatus;
+use crate::proto::common::{ErrorCode, Status as MilvusStatus};
 use crate::proto::milvus as pb;
 
 /// What grants follow.
@@ -34,6 +42,9 @@ pub(super) enum Event {
 
 /// Most bytes of a request that grants follow; it holds no more than a few names.
 const MOST_BYTES: usize = 64 << 10;
+
+/// Longest time that the upstream has for it.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Pauses between tries to bring the grants in line.
 const PAUSES: [Duration; 4] = [
@@ -51,7 +62,7 @@ impl Event {
 
     /// What a request asks for. `database` is the one that was decided about.
     fn read(method: &str, message: &[u8], database: &str) -> Result<Self, Status> {
-        let unreadable = |error: prost::DecodeError| crate::api::undecodable(&error.to_string());
+        let unreadable = |error: prost::DecodeError| undecodable(&error.to_string());
         let database = database.to_owned();
         Ok(match method {
             "DropCollection" => {
@@ -86,22 +97,26 @@ impl Gateway {
     /// Sends such a request on and lets the grants follow.
     pub(super) async fn pass_with_grants(
         &self,
-        request: Request<Body>,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
+        body: Body,
         admitted: &Admitted,
+        caller: Option<&Caller>,
         trace: Trace,
     ) -> Result<Response<Body>, Status> {
-        let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller.unwrap_or_else(|| Caller::unauthenticated(Peer::LOCAL));
-        let frame = collect(request.into_body()).await?;
+        let caller = caller.cloned().unwrap_or_else(|| Caller::unauthenticated(Peer::LOCAL));
+        let frame = collect(body).await?;
         let method = admitted.requirement.method;
         let message = frame.get(5..).unwrap_or_default();
         let event = Event::read(method, message, &admitted.database)?;
+        // Half of it done because somebody was in a hurry would be half of it undone.
+        headers.remove(TIMEOUT);
         let (gateway, path) = (self.clone(), admitted.requirement.path);
-        // A task of its own, which nobody can abandon.
-        let task = tokio::spawn(async move {
-            let outcome = gateway.act(path, headers, frame, &event, &caller).await;
-            outcome.unwrap_or_else(|error| trace.failed(&error).into_http())
+        // A task of its own, which nobody can abandon and the shutdown waits for.
+        let task = self.tasks().spawn(async move {
+            match gateway.act(path, headers, frame, &event, &caller).await {
+                Ok(answer) => answer,
+                Err(error) => trace.failed(&error).into_http(),
+            }
         });
         task.await.map_err(|_| Status::internal("the call failed inside the gateway"))
     }
@@ -114,26 +129,40 @@ impl Gateway {
         event: &Event,
         caller: &Caller,
     ) -> Result<Response<Body>, UpstreamError> {
-        let answer = self.send(path, headers, Body::new(Full::new(frame))).await?;
-        let (parts, body) = check(answer)?;
-        let whole = Whole::read(parts, body).await?;
-        if let Some(status) = whole.message::<MilvusStatus>()?
-            && is_success(&status)
-            && let Err(error) = self.follow(event, caller).await
-        {
-            tracing::error!(?event, %error, "the upstream has done it, and the grants did not follow");
+        if let Some(collection) = real_name(self.link(), event).await? {
+            return Ok(by_alias(event, &collection));
+        }
+        let sent = async {
+            let (parts, body) = check(self.link().send(path, headers, whole(frame)).await?)?;
+            Whole::read(parts, body).await
+        };
+        let answer = tokio::time::timeout(LIMIT, sent).await.unwrap_or(Err(UpstreamError::Late));
+        let done = match outcome(&answer) {
+            Outcome::Done => true,
+            Outcome::Refused => false,
+            Outcome::Unclear => find_out(self.link(), event).await.unwrap_or_else(|| {
+                tracing::error!(
+                    ?event,
+                    "whether the upstream has done it could not be found out; if it has, its \
+                     grants are still there: revoke them by hand"
+                );
+                false
+            }),
+        };
+        if done && let Err(error) = self.follow(event, caller).await {
+            tracing::error!(?event, %error, "the upstream has done it, and the grants are still there");
             return Ok(Status::unavailable(format!(
                 "the server behind this gateway has done what was asked for, but the grants on it \
                  could not be brought in line ({error}); revoke them by hand"
             ))
             .into_http());
         }
-        Ok(whole.into_response())
+        answer.and_then(Whole::welcome).map(Whole::into_response)
     }
 
     /// Brings the grants in line, again if that fails: nobody else will.
     async fn follow(&self, event: &Event, caller: &Caller) -> Result<(), AdminError> {
-        let admin = &self.inner().admin;
+        let admin = self.admin();
         for pause in PAUSES {
             match event.follow(admin, caller).await {
                 Ok(()) => return Ok(()),
@@ -147,9 +176,29 @@ impl Gateway {
     }
 }
 
-/// Whether both codes say so; some servers set only one of them.
-fn is_success(status: &MilvusStatus) -> bool {
-    status.code == 0 && status.error_code == 0
+/// The answer to a request that names a collection by an alias: some servers would drop or rename
+/// what the alias stands for, and the grants on that would stay. Milvus refuses it, too.
+fn by_alias(event: &Event, collection: &str) -> Response<Body> {
+    let (Event::Dropped { collection: name, .. } | Event::Renamed { from: (_, name), .. }) = event
+    else {
+        return Status::internal("a database has no alias").into_http();
+    };
+    let reason = format!("`{name}` is an alias of the collection `{collection}`; name that");
+    let status = MilvusStatus {
+        error_code: ErrorCode::IllegalArgument as i32,
+        code: 1100,
+        detail: reason.clone(),
+        reason,
+        ..MilvusStatus::default()
+    };
+    let mut trailers = HeaderMap::new();
+    // The code of a call that came to an answer.
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let frames = [Ok::<_, Status>(Frame::data(framed(&status))), Ok(Frame::trailers(trailers))];
+    let mut answer = Response::new(Body::new(StreamBody::new(futures_util::stream::iter(frames))));
+    let grpc = HeaderValue::from_static("application/grpc");
+    answer.headers_mut().insert(CONTENT_TYPE, grpc);
+    answer
 }
 
 /// The frame of a small request.
@@ -157,7 +206,7 @@ async fn collect(mut body: Body) -> Result<Bytes, Status> {
     let mut frame = BytesMut::new();
     while let Some(part) = body.frame().await {
         if let Ok(data) = part?.into_data() {
-            frame.extend_from_slice(data.chunk());
+            frame.extend_from_slice(&data);
         }
         if frame.len() > MOST_BYTES {
             return Err(Status::resource_exhausted(format!(

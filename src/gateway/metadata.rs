@@ -55,8 +55,13 @@ pub(super) fn outgoing(
     database: &str,
     credential: Option<&HeaderValue>,
 ) -> Result<HeaderMap, Status> {
-    let database = HeaderValue::from_str(database).map_err(|_| {
-        Status::invalid_argument(format!("invalid database name {database:?}: not plain ASCII"))
+    // Blanks at its ends would be lost on some ways, and the name another one.
+    let ascii = database.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let sayable = ascii && database.trim() == database;
+    let plain = HeaderValue::from_str(database).ok().filter(|_| sayable);
+    let database = plain.ok_or_else(|| {
+        let shown: String = database.chars().take(64).collect();
+        Status::invalid_argument(format!("no header can say the database {shown:?}"))
     })?;
     let mut outgoing = HeaderMap::with_capacity(PASSED.len() + 5);
     outgoing.insert(CONTENT_TYPE, GRPC);
@@ -155,6 +160,7 @@ mod tests {
         for (database, code) in [
             ("a\nb", Code::InvalidArgument),
             ("größe", Code::InvalidArgument),
+            (" default", Code::InvalidArgument),
             (&*"d".repeat(8000), Code::ResourceExhausted),
         ] {
             let outcome = outgoing(&HeaderMap::new(), database, None);

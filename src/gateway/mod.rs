@@ -7,6 +7,7 @@
 //! never the caller's login. Connections are kept and made anew (`pool.rs`); a request that may have
 //! been sent is never sent again.
 
+mod aftermath;
 mod answer;
 mod connect;
 mod credential;
@@ -15,6 +16,8 @@ mod error;
 mod exposure;
 mod filter;
 mod follow_up;
+mod keeper;
+mod link;
 mod lists;
 mod metadata;
 mod pool;

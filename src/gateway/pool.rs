@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::Status;
 use tonic::body::Body;
 
 use super::connect::{Connector, Driver, Sender};
@@ -21,8 +22,6 @@ pub(super) struct Pool {
     connector: Connector,
     slots: Vec<Slot>,
     turn: AtomicUsize,
-    /// Whether the last we know of the upstream is that it could be reached; nothing at first.
-    reachable: watch::Sender<Option<bool>>,
     ending: CancellationToken,
 }
 
@@ -41,74 +40,54 @@ struct Live {
     ended: CancellationToken,
 }
 
-/// How often a request that was not sent, because its connection had just ended, is tried on
-/// another one.
-const MOST_TRIES: usize = 3;
-
 impl Pool {
     /// Connections that end with `ending`; none is made yet.
     pub(super) fn new(connector: Connector, connections: usize, ending: CancellationToken) -> Self {
         let slots = std::iter::repeat_with(Slot::default).take(connections.max(1)).collect();
-        let (reachable, _) = watch::channel(None);
-        Self { connector, slots, turn: AtomicUsize::new(0), reachable, ending }
+        Self { connector, slots, turn: AtomicUsize::new(0), ending }
     }
 
     /// Sends a request and waits for the head of its answer. It is tried again only if nothing of
-    /// it has been sent.
+    /// it has been sent, because its connection had just ended.
     pub(super) async fn send(
-        &self,
+        self: &Arc<Self>,
         mut request: Request<Body>,
     ) -> Result<Response<Incoming>, UpstreamError> {
-        for _ in 0..MOST_TRIES {
-            let mut sender = self.next().await?.sender.clone();
-            match sender.try_send_request(request).await {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        // Each connection may have ended; one that has just been made is meant to live.
+        for at in turn..=turn.saturating_add(self.slots.len()) {
+            let live = self.connected(at.checked_rem(self.slots.len()).unwrap_or_default()).await?;
+            match live.sender.clone().try_send_request(request).await {
                 Ok(answer) => return Ok(answer),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) => request = unsent,
-                    None if error.error().is_user() => return Err(UpstreamError::Withdrawn),
-                    None => return Err(UpstreamError::BrokeOff(with_causes(error.error()))),
+                    None => return Err(failure(error.error())),
                 },
             }
         }
         Err(UpstreamError::Unreachable("its connections end as soon as they are made".to_owned()))
     }
 
-    /// Whether the upstream can be reached, and news of it.
-    pub(super) fn reachable(&self) -> watch::Receiver<Option<bool>> {
-        self.reachable.subscribe()
+    /// Sees to it that the first connection is up; gives what tells of its end.
+    pub(super) async fn connect(self: &Arc<Self>) -> Result<CancellationToken, UpstreamError> {
+        Ok(self.connected(0).await?.ended.clone())
     }
 
-    /// Keeps the first connection up for ever, so that it is known whether the upstream can be
-    /// reached. Looks for a lost one after 100 ms, then ever less often, at least every 2 s.
-    pub(super) async fn keep(&self) {
-        let Some(slot) = self.slots.first() else { return };
-        let mut pause = FIRST_PAUSE;
-        loop {
-            if let Ok(live) = self.connected(slot).await {
-                pause = FIRST_PAUSE;
-                live.ended.cancelled().await;
-            } else {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        }
-    }
-
-    /// A connection that is up, the next in turn.
-    async fn next(&self) -> Result<Arc<Live>, UpstreamError> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let slot = turn.checked_rem(self.slots.len()).and_then(|at| self.slots.get(at));
-        match slot {
-            Some(slot) => self.connected(slot).await,
-            None => Err(UpstreamError::Unreachable("there are no connections".to_owned())),
-        }
-    }
-
-    async fn connected(&self, slot: &Slot) -> Result<Arc<Live>, UpstreamError> {
-        if let Some(live) = slot.live() {
+    async fn connected(self: &Arc<Self>, at: usize) -> Result<Arc<Live>, UpstreamError> {
+        if let Some(live) = self.slots.get(at).and_then(Slot::live) {
             return Ok(live);
         }
-        let asked = Instant::now();
+        let (pool, asked) = (Arc::clone(self), Instant::now());
+        // In a task: whoever asked may not wait for it, and others need it all the same.
+        let connecting = tokio::spawn(async move { pool.make(at, asked).await });
+        let failed = |error: tokio::task::JoinError| UpstreamError::Unreachable(error.to_string());
+        connecting.await.map_err(failed)?
+    }
+
+    async fn make(&self, at: usize, asked: Instant) -> Result<Arc<Live>, UpstreamError> {
+        let Some(slot) = self.slots.get(at) else {
+            return Err(UpstreamError::Unreachable("there are no connections".to_owned()));
+        };
         let mut failed = slot.failed.lock().await;
         if let Some(live) = slot.live() {
             return Ok(live);
@@ -126,26 +105,12 @@ impl Pool {
                 tokio::spawn(drive(driver, self.ending.clone(), ended.clone().drop_guard()));
                 let live = Arc::new(Live { sender, ended });
                 slot.live.store(Some(Arc::clone(&live)));
-                self.note(None);
                 Ok(live)
             }
             Err(error) => {
                 *failed = Some((Instant::now(), error.clone()));
-                self.note(Some(&error));
                 Err(error)
             }
-        }
-    }
-
-    /// Tells once of each turn.
-    fn note(&self, error: Option<&UpstreamError>) {
-        let now = Some(error.is_none());
-        let turned = self.reachable.send_if_modified(|was| std::mem::replace(was, now) != now);
-        let upstream = &self.connector.address;
-        match error {
-            None if turned => tracing::info!(%upstream, "the upstream can be reached"),
-            Some(error) if turned => tracing::warn!(%upstream, %error, "the upstream is not there"),
-            _ => {}
         }
     }
 }
@@ -156,13 +121,16 @@ impl Slot {
     }
 }
 
+/// Why a request that was sent has no answer.
+fn failure(error: &hyper::Error) -> UpstreamError {
+    // The body that we send ends in a status only where we have refused the rest of it.
+    let refused = std::error::Error::source(error).is_some_and(|cause| cause.is::<Status>());
+    if refused { UpstreamError::Withdrawn } else { UpstreamError::BrokeOff(with_causes(error)) }
+}
+
 /// Polls a connection until it ends or everything does.
 async fn drive(driver: Driver, ending: CancellationToken, _ended: DropGuard) {
     if let Some(Err(error)) = ending.run_until_cancelled_owned(driver).await {
         tracing::debug!(error = with_causes(&error), "a connection to the upstream ended");
     }
 }
-
-/// How long after the first failure, and at most, until the upstream is looked for again.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);

@@ -8,23 +8,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use http::{Request, Response};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
 use super::Credential;
-use super::answer::{AnswerBody, Deadline, check};
-use super::connect::Connector;
+use super::answer::{Way, check, within};
 use super::deadline::timeout;
-use super::error::UpstreamError;
 use super::filter::{FilterError, is_filtered};
 use super::follow_up::Event;
+use super::keeper::keep;
+use super::link::Link;
 use super::metadata::outgoing;
-use super::pool::Pool;
 use super::trace::Trace;
 use crate::admin::Admin;
 use crate::authorizer::Authorizer;
@@ -48,6 +48,8 @@ pub struct UpstreamOptions {
     pub connections: usize,
     /// How long it may take to connect. Default: 5 s.
     pub connect_timeout: Duration,
+    /// How long a caller may leave an answer lying before it is given up. Default: 30 s.
+    pub patience: Duration,
 }
 
 impl UpstreamOptions {
@@ -60,6 +62,7 @@ impl UpstreamOptions {
             credential: None,
             connections: 4,
             connect_timeout: Duration::from_secs(5),
+            patience: Duration::from_secs(30),
         }
     }
 }
@@ -68,15 +71,14 @@ impl UpstreamOptions {
 #[derive(Clone)]
 pub struct Gateway(Arc<Inner>);
 
-pub(super) struct Inner {
-    pub(super) options: UpstreamOptions,
-    pub(super) admin: Admin,
-    pub(super) authorizer: Authorizer,
-    pool: Arc<Pool>,
-    authorization: Option<HeaderValue>,
-    scheme: Scheme,
-    authority: Authority,
+struct Inner {
+    link: Arc<Link>,
+    admin: Admin,
+    authorizer: Authorizer,
+    reachable: watch::Receiver<Option<bool>>,
     pace: Arc<LogPace>,
+    /// What has to be brought to its end.
+    tasks: TaskTracker,
     /// Ends the connections with the last clone.
     #[expect(dead_code, reason = "it acts when it is dropped")]
     end: DropGuard,
@@ -84,7 +86,7 @@ pub(super) struct Inner {
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gateway({})", self.0.options.address)
+        write!(f, "Gateway({})", self.address())
     }
 }
 
@@ -95,39 +97,47 @@ impl Gateway {
     #[must_use]
     pub fn start(options: UpstreamOptions, authorizer: Authorizer, admin: Admin) -> Self {
         let ending = CancellationToken::new();
-        let connector = Connector {
-            address: options.address.clone(),
-            tls: options.tls.clone(),
-            timeout: options.connect_timeout,
-        };
-        let pool = Arc::new(Pool::new(connector, options.connections, ending.clone()));
-        let kept = Arc::clone(&pool);
-        let ended = ending.clone();
-        tokio::spawn(async move { ended.run_until_cancelled(kept.keep()).await });
-        let authorization = options.credential.as_ref().map(Credential::header);
-        let pace = Arc::default();
-        let scheme = if options.address.tls { Scheme::HTTPS } else { Scheme::HTTP };
-        let authority = options.address.authority();
-        let end = ending.drop_guard();
-        let inner =
-            Inner { options, admin, authorizer, pool, authorization, scheme, authority, pace, end };
-        Self(Arc::new(inner))
+        let link = Arc::new(Link::new(options, ending.clone()));
+        let (told, reachable) = watch::channel(None);
+        let (kept, ended) = (Arc::clone(&link), ending.clone());
+        tokio::spawn(async move { ended.run_until_cancelled(keep(&kept, &told)).await });
+        let (pace, tasks, end) = (Arc::default(), TaskTracker::new(), ending.drop_guard());
+        Self(Arc::new(Inner { link, admin, authorizer, reachable, pace, tasks, end }))
     }
 
     /// Whether the upstream can be reached, and news of it; nothing before that has been tried.
     #[must_use]
     pub fn reachable(&self) -> watch::Receiver<Option<bool>> {
-        self.0.pool.reachable()
+        self.0.reachable.clone()
     }
 
     /// Where the upstream is.
     #[must_use]
     pub fn address(&self) -> &UpstreamAddress {
-        &self.0.options.address
+        &self.0.link.options.address
     }
 
-    pub(super) fn inner(&self) -> &Inner {
-        &self.0
+    /// Waits until grants have followed what has been dropped and renamed. To be called before the
+    /// store is closed, once no more requests come.
+    pub async fn finish(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.0.link
+    }
+
+    pub(super) fn admin(&self) -> &Admin {
+        &self.0.admin
+    }
+
+    pub(super) fn authorizer(&self) -> &Authorizer {
+        &self.0.authorizer
+    }
+
+    pub(super) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
     }
 
     /// Sends a request that the guard has admitted, and answers what the upstream does. Never
@@ -151,69 +161,33 @@ impl Gateway {
         admitted: &Admitted,
         trace: Trace,
     ) -> Result<Response<Body>, Status> {
-        let mut deadline: Deadline =
-            timeout(request.headers()).map(|time| Box::pin(tokio::time::sleep(time)));
-        let own = self.0.authorization.as_ref();
-        let headers = outgoing(request.headers(), &admitted.database, own)?;
+        let (parts, body) = request.into_parts();
+        let deadline = timeout(&parts.headers).and_then(|time| Instant::now().checked_add(time));
+        let own = self.0.link.authorization.as_ref();
+        let headers = outgoing(&parts.headers, &admitted.database, own)?;
         let requirement = admitted.requirement;
+        let caller = parts.extensions.get::<Caller>();
         if Event::is_caused_by(requirement.method) {
-            let answer = self.pass_with_grants(request, headers, admitted, trace);
-            return within(&mut deadline, answer).await.unwrap_or_else(|late| Err(late.status()));
+            let answer = self.pass_with_grants(headers, body, admitted, caller, trace);
+            return within(deadline, answer).await.unwrap_or_else(|late| Err(late.status()));
         }
         if is_filtered(requirement) {
-            let (parts, body) = request.into_parts();
-            let caller = parts.extensions.get::<Caller>();
             let answer = self.pass_filtered(headers, body, admitted, caller);
-            let answer =
-                within(&mut deadline, answer).await.unwrap_or_else(|late| Err(late.into()));
+            let answer = within(deadline, answer).await.unwrap_or_else(|late| Err(late.into()));
             return answer.map_err(|error| match error {
                 FilterError::Refused(status) => status,
                 FilterError::Upstream(error) => trace.failed(&error),
             });
         }
-        let sent = self.send(requirement.path, headers, request.into_body());
-        let answered = within(&mut deadline, sent).await.unwrap_or_else(Err);
+        let sent = self.0.link.send(requirement.path, headers, body);
+        let answered = within(deadline, sent).await.unwrap_or_else(Err);
         let (parts, body) = match answered.and_then(check) {
             Ok(answer) => answer,
             Err(error) => return Err(trace.failed(&error)),
         };
-        let body = AnswerBody::new(&parts.headers, body, deadline, trace);
-        Ok(Response::from_parts(parts, Body::new(body)))
-    }
-
-    /// Sends a call to this path of the upstream.
-    pub(super) async fn send(
-        &self,
-        path: &'static str,
-        headers: HeaderMap,
-        body: Body,
-    ) -> Result<Response<hyper::body::Incoming>, UpstreamError> {
-        let mut uri = Uri::default().into_parts();
-        uri.scheme = Some(self.0.scheme.clone());
-        uri.authority = Some(self.0.authority.clone());
-        uri.path_and_query = Some(PathAndQuery::from_static(path));
-        let uri = Uri::from_parts(uri);
-        let uri = uri.map_err(|error| UpstreamError::Unreachable(error.to_string()))?;
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        *request.version_mut() = Version::HTTP_2;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        self.0.pool.send(request).await
-    }
-}
-
-/// Waits no longer than the caller does.
-async fn within<T>(
-    deadline: &mut Deadline,
-    work: impl Future<Output = T>,
-) -> Result<T, UpstreamError> {
-    match deadline {
-        None => Ok(work.await),
-        Some(deadline) => tokio::select! {
-            done = work => Ok(done),
-            () = deadline.as_mut() => Err(UpstreamError::Late),
-        },
+        let patience = self.0.link.options.patience;
+        let streaming = requirement.streaming;
+        Way { deadline, patience, streaming, trace }.pass(parts, body).await
     }
 }
 

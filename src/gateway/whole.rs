@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
 use http::response::Parts;
 use http::{HeaderMap, Response};
 use http_body::{Body as _, Frame};
@@ -15,6 +14,7 @@ use prost::Message;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::answer::check_welcome;
 use super::error::{UpstreamError, with_causes};
 
 /// Most bytes of such an answer: a list of some hundred thousand names.
@@ -51,16 +51,21 @@ impl Whole {
     }
 
     fn check(&self) -> Result<(), UpstreamError> {
-        let status = self.status().ok_or(UpstreamError::Garbage("no status".to_owned()))?;
+        let status = self.told().ok_or(UpstreamError::Garbage("no status".to_owned()))?;
         if status == Code::Ok && self.payload().is_none() {
             return Err(UpstreamError::Garbage("not one message".to_owned()));
         }
         Ok(())
     }
 
-    fn status(&self) -> Option<Code> {
+    fn told(&self) -> Option<Code> {
         let told = [&self.trailers, &self.head.headers].into_iter();
         told.filter_map(Status::from_header_map).map(|status| status.code()).next()
+    }
+
+    /// What the call came to.
+    pub(super) fn status(&self) -> Code {
+        self.told().unwrap_or(Code::Unknown)
     }
 
     /// The message, if there is exactly one and it is not compressed.
@@ -71,9 +76,16 @@ impl Whole {
         (*flag == 0 && usize::try_from(length) == Ok(payload.len())).then_some(payload)
     }
 
+    /// The same, unless it says that the upstream does not know us.
+    pub(super) fn welcome(self) -> Result<Self, UpstreamError> {
+        check_welcome(&self.head.headers)?;
+        check_welcome(&self.trailers)?;
+        Ok(self)
+    }
+
     /// The message of an answer that does not say that the call has failed.
     pub(super) fn message<M: Message + Default>(&self) -> Result<Option<M>, UpstreamError> {
-        if self.status() != Some(Code::Ok) {
+        if self.status() != Code::Ok {
             return Ok(None);
         }
         let message = M::decode(self.payload().unwrap_or_default());
@@ -87,21 +99,29 @@ impl Whole {
 
     /// Puts another message in its place.
     pub(super) fn replace(&mut self, message: &impl Message) {
-        let mut frame = BytesMut::with_capacity(PREFIX + message.encoded_len());
-        frame.put_u8(0);
-        frame.put_u32(u32::try_from(message.encoded_len()).unwrap_or(u32::MAX));
-        // The buffer grows as it needs to.
-        let _ = message.encode(&mut frame);
-        self.frame = frame.freeze();
+        self.frame = framed(message);
     }
 
     /// The answer as it goes back.
     pub(super) fn into_response(self) -> Response<Body> {
-        let Self { mut head, frame, trailers } = self;
-        head.headers.remove(CONTENT_LENGTH);
+        let Self { head, frame, trailers } = self;
+        if frame.is_empty() && trailers.is_empty() {
+            // Some clients do not take an empty part behind a status.
+            return Response::from_parts(head, Body::empty());
+        }
         let data = (!frame.is_empty()).then(|| Ok::<_, Status>(Frame::data(frame)));
         let trailers = (!trailers.is_empty()).then(|| Ok(Frame::trailers(trailers)));
         let frames = futures_util::stream::iter(data.into_iter().chain(trailers));
         Response::from_parts(head, Body::new(StreamBody::new(frames)))
     }
+}
+
+/// A message in its frame.
+pub(super) fn framed(message: &impl Message) -> Bytes {
+    let mut frame = BytesMut::with_capacity(PREFIX + message.encoded_len());
+    frame.put_u8(0);
+    frame.put_u32(u32::try_from(message.encoded_len()).unwrap_or(u32::MAX));
+    // The buffer grows as it needs to.
+    let _ = message.encode(&mut frame);
+    frame.freeze()
 }

@@ -12,20 +12,23 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::budget::Share;
 use super::held::Held;
 use super::intake::Intake;
 use super::rejection::denied;
+use super::stream::Verdict;
 use super::{Guard, Target};
 use crate::credential::Caller;
 use crate::policy::{Decision, Ground, Requirement};
 
-/// Bytes of a message that are read before any are passed on. The names stand at its front, so
-/// that they are known, and the headers that go before the message can say them.
-const READ_AHEAD: usize = 16 << 10;
+/// Bytes of a message that are read before any are passed on, and again before what has changed is
+/// decided about, so that a message of many small pieces is not decided about at each of them. The
+/// names stand at its front, so that they are known after the first step, and the headers that go
+/// before the message can say them.
+const STEP: usize = 16 << 10;
 
 /// Most bytes of a message that are held while it is not allowed: what allows it may still come.
 const MOST_HELD: usize = 1 << 20;
@@ -68,8 +71,8 @@ pub(super) struct Admission {
     /// The database that was decided about.
     pub(super) database: String,
     pub(super) ground: Ground,
-    /// Tells of a message that was begun to be passed on and must not be completed.
-    pub(super) refusal: Option<oneshot::Receiver<Status>>,
+    /// Told of what is refused after it has begun to be passed on.
+    pub(super) verdict: Option<Verdict>,
 }
 
 /// Reads and decides until the message may be passed on, whole or from its front.
@@ -79,35 +82,54 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut held = Held::default();
+    let mut share = judge.guard.share();
+    let mut next = STEP;
     loop {
         let Some(piece) = poll_fn(|context| intake.poll_piece(context)).await? else {
             let ground = judge.decide(intake.target())?;
             let database = judge.database(intake.target()).to_owned();
-            return Ok(Admission { body: Body::new(Whole(held)), database, ground, refusal: None });
+            return Ok(Admission { body: Body::new(Whole(held)), database, ground, verdict: None });
         };
         held.push(piece);
-        if held.bytes() < READ_AHEAD {
+        if held.cost() < next {
             continue;
         }
+        next = held.cost() + STEP;
         let ground = match judge.judge(intake.target()) {
             Some(ground) => ground,
-            None if held.bytes() <= MOST_HELD => continue,
+            None if held.cost() <= MOST_HELD => {
+                keep(&mut share, &held)?;
+                continue;
+            }
             None => judge.decide(intake.target())?,
         };
-        let (refuse, refusal) = oneshot::channel();
+        share.take(0);
+        let verdict = Verdict::open();
         let database = judge.database(intake.target()).to_owned();
         let streamed = Streamed {
             judge,
             intake,
             held,
+            share,
             allowed: true,
+            unjudged: None,
             whole: false,
             database: database.clone(),
-            refuse: Some(refuse),
+            verdict: Some(verdict.clone()),
         };
         let body = Body::new(streamed);
-        return Ok(Admission { body, database, ground, refusal: Some(refusal) });
+        return Ok(Admission { body, database, ground, verdict: Some(verdict) });
     }
+}
+
+/// Makes room for what is held without being allowed.
+fn keep(share: &mut Share, held: &Held) -> Result<(), Status> {
+    if share.take(held.cost()) {
+        return Ok(());
+    }
+    Err(Status::resource_exhausted(
+        "too many requests wait for the names of what they are about; name it at the front",
+    ))
 }
 
 /// A message that has been read whole and may be passed on.
@@ -134,14 +156,17 @@ struct Streamed<B> {
     judge: Judge,
     intake: Intake<B>,
     held: Held,
-    /// Whether what has been read is allowed.
+    share: Share,
+    /// Whether what has been read is allowed, as far as it has been judged.
     allowed: bool,
+    /// How many bytes have come since something changed that has not been judged.
+    unjudged: Option<usize>,
     /// Whether all of it has been read, and is allowed.
     whole: bool,
     /// The database that whoever is behind has been told.
     database: String,
     /// Taken when it is refused.
-    refuse: Option<oneshot::Sender<Status>>,
+    verdict: Option<Verdict>,
 }
 
 impl<B> Streamed<B>
@@ -155,6 +180,7 @@ where
                 return Poll::Ready(Ok(self.held.next()));
             }
             if self.allowed
+                && self.unjudged.is_none()
                 && let Some(bytes) = self.held.next_but_last()
             {
                 return Poll::Ready(Ok(Some(bytes)));
@@ -167,15 +193,26 @@ where
     }
 
     fn take_in(&mut self, piece: Bytes) -> Result<(), Status> {
+        let mut unjudged = self.unjudged.map(|bytes| bytes + piece.len());
         self.held.push(piece);
-        if self.intake.take_changed() {
-            self.allowed = self.judge.judge(self.intake.target()).is_some();
+        if self.intake.take_changed() && unjudged.is_none() {
+            unjudged = Some(0);
         }
-        if !self.allowed && self.held.bytes() > MOST_HELD {
+        let due = unjudged.is_some_and(|bytes| bytes >= STEP) || self.held.cost() > MOST_HELD;
+        if due && unjudged.is_some() {
+            self.allowed = self.judge.judge(self.intake.target()).is_some();
+            unjudged = None;
+        }
+        self.unjudged = unjudged;
+        if self.allowed {
+            self.share.take(0);
+            return Ok(());
+        }
+        if self.held.cost() > MOST_HELD {
             self.judge.decide(self.intake.target())?;
             self.allowed = true;
         }
-        Ok(())
+        keep(&mut self.share, &self.held)
     }
 
     /// The whole message is decided about once more, on the state of now.
@@ -185,8 +222,8 @@ where
         let database = self.judge.database(target);
         if database != self.database {
             return Err(Status::invalid_argument(format!(
-                "the request names its database, {database:?}, behind {READ_AHEAD} bytes of other \
-                 fields; name it in front of them"
+                "the request names its database, {database:?}, behind {STEP} bytes of other fields; \
+                 name it in front of them"
             )));
         }
         self.whole = true;
@@ -206,24 +243,18 @@ where
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let Some(refuse) = self.refuse.take() else {
+        if self.verdict.is_none() {
             return Poll::Ready(None);
-        };
-        match self.poll_bytes(context) {
-            Poll::Pending => {
-                self.refuse = Some(refuse);
-                Poll::Pending
-            }
-            Poll::Ready(Ok(bytes)) => {
-                self.refuse = Some(refuse);
-                Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
-            }
-            Poll::Ready(Err(status)) => {
-                // Nobody listens any more if the answer has been given up.
-                let _ = refuse.send(status.clone());
-                Poll::Ready(Some(Err(status)))
-            }
         }
+        Poll::Ready(match ready!(self.poll_bytes(context)) {
+            Ok(bytes) => bytes.map(|bytes| Ok(Frame::data(bytes))),
+            Err(status) => {
+                if let Some(verdict) = self.verdict.take() {
+                    verdict.end(status.clone());
+                }
+                Some(Err(status))
+            }
+        })
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tonic::Status;
 
 use super::Target;
+use super::budget::{Budget, Share};
 use super::rejection::{denied, unauthenticated};
 use crate::api::{Transport, denial_text, denial_transport};
 use crate::authorizer::Authorizer;
@@ -46,6 +47,7 @@ pub struct Guard {
     authorizer: Authorizer,
     limits: GuardLimits,
     paces: Arc<Paces>,
+    budget: Budget,
 }
 
 /// Most objects that a line names.
@@ -90,13 +92,18 @@ impl Guard {
     /// A guard around this authorizer.
     #[must_use]
     pub fn new(authorizer: Authorizer, limits: GuardLimits) -> Self {
-        Self { authorizer, limits, paces: Arc::default() }
+        Self { authorizer, limits, paces: Arc::default(), budget: Budget::default() }
     }
 
     /// The limits in force.
     #[must_use]
     pub fn limits(&self) -> GuardLimits {
         self.limits
+    }
+
+    /// What one request may hold until it is allowed.
+    pub(super) fn share(&self) -> Share {
+        self.budget.share()
     }
 
     /// Whether this RPC is answered without a login.

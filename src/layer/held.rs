@@ -11,6 +11,9 @@ pub(super) struct Held {
     bytes: usize,
 }
 
+/// What a piece costs beside its bytes: a peer may send them one by one.
+const COST_OF_PIECE: usize = 64;
+
 impl Held {
     /// Adds a piece at the end.
     pub(super) fn push(&mut self, piece: Bytes) {
@@ -21,6 +24,11 @@ impl Held {
     /// How many bytes there are.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How much memory they take.
+    pub(super) fn cost(&self) -> usize {
+        self.bytes + self.pieces.len() * COST_OF_PIECE
     }
 
     /// The next bytes, but never the last one.

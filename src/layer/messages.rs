@@ -7,11 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
-use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::intake::{Prefix, too_large};
+use super::stream::Verdict;
 use crate::api::undecodable;
 
 /// A body of any number of messages.
@@ -22,21 +22,20 @@ pub(super) struct Messages {
     /// Bytes of the current message that have not come yet.
     left: usize,
     /// Taken when it is refused.
-    refuse: Option<oneshot::Sender<Status>>,
+    verdict: Option<Verdict>,
 }
 
 impl Messages {
     /// Checks these messages, of at most `limit` bytes each, and tells of what is refused.
-    pub(super) fn check<B>(body: B, limit: usize) -> (Body, oneshot::Receiver<Status>)
+    pub(super) fn check<B>(body: B, limit: usize, verdict: Verdict) -> Body
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let (refuse, refusal) = oneshot::channel();
         let inner = Body::new(body);
         let prefix = Prefix::default();
-        let checked = Self { inner, limit, prefix, left: 0, refuse: Some(refuse) };
-        (Body::new(checked), refusal)
+        let checked = Self { inner, limit, prefix, left: 0, verdict: Some(verdict) };
+        Body::new(checked)
     }
 
     fn take_in(&mut self, mut piece: &[u8]) -> Result<(), Status> {
@@ -80,15 +79,14 @@ impl http_body::Body for Messages {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.refuse.is_none() {
+        if self.verdict.is_none() {
             return Poll::Ready(None);
         }
         Poll::Ready(match ready!(self.poll_piece(context)) {
             Ok(piece) => piece.map(|piece| Ok(Frame::data(piece))),
             Err(status) => {
-                if let Some(refuse) = self.refuse.take() {
-                    // Nobody listens any more if the answer has been given up.
-                    let _ = refuse.send(status.clone());
+                if let Some(verdict) = self.verdict.take() {
+                    verdict.end(status.clone());
                 }
                 Some(Err(status))
             }
@@ -104,11 +102,12 @@ mod tests {
     use super::*;
 
     async fn checked(bytes: &'static [u8]) -> Result<Bytes, Code> {
-        let (body, refusal) = Messages::check(Full::new(Bytes::from_static(bytes)), 3);
+        let verdict = Verdict::open();
+        let body = Messages::check(Full::new(Bytes::from_static(bytes)), 3, verdict.clone());
         match body.collect().await {
             Ok(whole) => Ok(whole.to_bytes()),
             Err(status) => {
-                assert_eq!(refusal.await.unwrap().code(), status.code());
+                assert_eq!(verdict.reason().unwrap().code(), status.code());
                 Err(status.code())
             }
         }

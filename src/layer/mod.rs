@@ -22,6 +22,7 @@
 //! last. REST uses the same [`Guard`], around its own body: authenticate, parse, decide.
 
 mod admission;
+mod budget;
 mod guard;
 mod held;
 mod intake;

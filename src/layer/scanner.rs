@@ -12,6 +12,9 @@ use crate::policy::Requirement;
 /// Most bytes of all fields together that are kept of one message: far more than any names have.
 const MOST_KEPT: usize = 1 << 20;
 
+/// What a field costs beside its bytes: memory for what is kept of it, time to decide about it.
+const COST_OF_FIELD: usize = 64;
+
 /// Reads a whole message.
 ///
 /// # Errors
@@ -149,16 +152,16 @@ impl Scanner {
 
     /// What follows a length.
     fn sized(&mut self, field: u32, length: u64) -> Result<State, ScanError> {
-        if length == 0 {
-            return self.read(field, Value::Bytes(&[]));
-        }
         if !is_asked_for(self.requirement, field) {
-            return Ok(State::Skipped(length));
+            return Ok(if length == 0 { State::start() } else { State::Skipped(length) });
         }
         let length = usize::try_from(length).map_err(|_| ScanError::TooLong(field))?;
-        self.kept = self.kept.saturating_add(length);
-        if self.kept > MOST_KEPT {
+        // Said of the whole field before any of it is kept.
+        if self.kept.saturating_add(length) > MOST_KEPT {
             return Err(ScanError::TooLong(field));
+        }
+        if length == 0 {
+            return self.read(field, Value::Bytes(&[]));
         }
         Ok(State::Kept(field, length, Vec::new()))
     }
@@ -166,6 +169,11 @@ impl Scanner {
     /// Takes in a whole field.
     fn read(&mut self, field: u32, value: Value<'_>) -> Result<State, ScanError> {
         if is_asked_for(self.requirement, field) {
+            let length = if let Value::Bytes(bytes) = value { bytes.len() } else { 0 };
+            self.kept = self.kept.saturating_add(length + COST_OF_FIELD);
+            if self.kept > MOST_KEPT {
+                return Err(ScanError::TooLong(field));
+            }
             self.target.read(self.requirement, field, value)?;
             self.changed = true;
         }
@@ -251,6 +259,20 @@ mod tests {
         let many = b"\x1a\x04name".repeat(1000);
         let outcome = (0..1000).try_for_each(|_| scanner.feed(&many));
         assert_eq!(outcome, Err(ScanError::TooLong(3)));
+    }
+
+    #[test]
+    fn fields_without_bytes_cost_something_too() {
+        for (method, field, bytes) in [
+            ("Flush", 3, &b"\x1a\x00"[..]),
+            ("Insert", 10, b"\x52\x00"),
+            ("Insert", 10, b"\x50\x00"),
+        ] {
+            let mut scanner = Scanner::new(row(method));
+            let outcome = scanner.feed(&bytes.repeat(100_000));
+            assert_eq!(outcome, Err(ScanError::TooLong(field)), "{method}");
+            assert!(scanner.target().principals.len() < 2);
+        }
     }
 
     proptest! {

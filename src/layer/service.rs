@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
-use tokio::sync::oneshot;
+use http::uri::PathAndQuery;
+use http::{Method, StatusCode};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service, ServiceExt as _};
@@ -19,7 +20,7 @@ use super::json;
 use super::kind::is_grpc;
 use super::messages::Messages;
 use super::rejection::{repeated, unauthenticated, unknown};
-use super::stream::Watch;
+use super::stream::{Verdict, Watch};
 use super::{Guard, Target};
 use crate::credential::{Caller, Peer, grpc};
 use crate::policy::{Ground, Requirement, find};
@@ -109,6 +110,9 @@ where
                     Err(refusal) => Ok(refusal),
                 };
             }
+            if request.method() != Method::POST {
+                return Ok(only_post());
+            }
             match pass(&guard, request).await {
                 Ok((request, None)) => Ok(inner.oneshot(request).await?.map(Body::new)),
                 Ok((request, Some(watch))) => watch.answer(inner.oneshot(request)).await,
@@ -116,6 +120,14 @@ where
             }
         })
     }
+}
+
+/// A call of gRPC is a POST, whatever is asked for.
+fn only_post() -> http::Response<Body> {
+    let mut answer = http::Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    answer.headers_mut().insert(ALLOW, http::HeaderValue::from_static("POST"));
+    answer
 }
 
 /// Takes a request through all steps of the guard. One that is not over once it is passed on comes
@@ -129,40 +141,28 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (mut parts, body) = request.into_parts();
-    let row = find(parts.uri.path());
+    // With what stands behind a `?`: whoever is behind may take that for a part of the name.
+    let path = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let row = find(path);
     let caller = match row {
         Some(requirement) if guard.is_open(requirement) => None,
         _ => Some(authenticate(guard, &parts).await?),
     };
     let requirement = row.ok_or_else(|| {
-        guard.note_unknown(caller.as_ref(), parts.uri.path());
-        unknown(parts.uri.path())
+        guard.note_unknown(caller.as_ref(), path);
+        unknown(path)
     })?;
     check_single(&parts)?;
     let connection = connection(&parts);
     let judge = Judge { guard: guard.clone(), caller: caller.clone(), requirement, connection };
     let admission = decide(judge, body).await?;
-    let refused = admission.refusal.map(refused);
-    let mut body = admission.body;
-    let watch = if requirement.streaming {
-        let guard = guard.clone();
-        let over = guard.no_longer(caller.clone(), requirement, admission.database.clone());
-        let watch = Watch::new(async move {
-            match refused {
-                None => over.await,
-                Some(refused) => tokio::select! {
-                    biased;
-                    status = refused => status,
-                    status = over => status,
-                },
-            }
-        });
+    let Admission { mut body, database, ground, verdict } = admission;
+    let mut watch = verdict.map(Watch::new);
+    if requirement.streaming {
+        let watch = watch.get_or_insert_with(|| Watch::new(Verdict::open()));
+        watch.look(guard.clone().no_longer(caller.clone(), requirement, database.clone()));
         body = watch.request(body);
-        Some(watch)
-    } else {
-        refused.map(Watch::new)
-    };
-    let Admission { database, ground, .. } = admission;
+    }
     parts.extensions.insert(Admitted { requirement, database, ground });
     if let Some(caller) = caller {
         parts.extensions.insert(caller);
@@ -184,16 +184,9 @@ where
     let target = Target::default();
     let ground = judge.decide(&target)?;
     let database = judge.database(&target).to_owned();
-    let (body, refusal) = Messages::check(body, limit);
-    Ok(Admission { body, database, ground, refusal: Some(refusal) })
-}
-
-/// Resolves when a message that is under way is refused, else never.
-async fn refused(refusal: oneshot::Receiver<Status>) -> Status {
-    match refusal.await {
-        Ok(status) => status,
-        Err(_) => std::future::pending().await,
-    }
+    let verdict = Verdict::open();
+    let body = Messages::check(body, limit, verdict.clone());
+    Ok(Admission { body, database, ground, verdict: Some(verdict) })
 }
 
 async fn authenticate(guard: &Guard, parts: &Parts) -> Result<Caller, Status> {

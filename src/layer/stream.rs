@@ -8,29 +8,84 @@
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::HeaderMap;
 use http_body::Frame;
+use tokio::task::AbortHandle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
 
-/// Resolves to the reason when the caller may no longer; else never.
-type Verdict = Pin<Box<dyn Future<Output = Status> + Send>>;
-
 /// Watches over one call.
 pub(super) struct Watch {
     verdict: Verdict,
+    /// What looks for a reason to end; it goes on also while nobody reads the answer.
+    looking: Option<AbortHandle>,
+}
+
+/// Whether a call has been ended, and why. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Verdict(Arc<Shared>);
+
+/// What the two bodies of a call and its watch know.
+struct Shared {
     ended: CancellationToken,
+    reason: OnceLock<Status>,
+    /// The answer of whoever is behind; taken away when the call is ended.
+    answer: Mutex<Option<Body>>,
+}
+
+impl Verdict {
+    /// Nothing has been said yet.
+    pub(super) fn open() -> Self {
+        Self(Arc::new(Shared {
+            ended: CancellationToken::new(),
+            reason: OnceLock::new(),
+            answer: Mutex::new(None),
+        }))
+    }
+
+    /// Ends the call, for this reason unless it has been ended for another one.
+    pub(super) fn end(&self, reason: Status) {
+        self.0.reason.get_or_init(|| reason);
+        self.break_off();
+    }
+
+    /// Ends what goes on. An answer that is being read at this moment ends with that.
+    fn break_off(&self) {
+        self.0.ended.cancel();
+        let answer = match self.0.answer.try_lock() {
+            Ok(mut answer) => answer.take(),
+            Err(_) => None,
+        };
+        drop(answer);
+    }
+
+    /// Nothing that holds it can leave it half changed.
+    fn answer(&self) -> MutexGuard<'_, Option<Body>> {
+        self.0.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the call has been ended, if it has been for a reason.
+    pub(super) fn reason(&self) -> Option<Status> {
+        self.0.reason.get().cloned()
+    }
 }
 
 impl Watch {
-    /// Watches with this future, which resolves to the reason for ending.
-    pub(super) fn new(verdict: impl Future<Output = Status> + Send + 'static) -> Self {
-        Self { verdict: Box::pin(verdict), ended: CancellationToken::new() }
+    /// Watches a call that ends with this verdict.
+    pub(super) fn new(verdict: Verdict) -> Self {
+        Self { verdict, looking: None }
+    }
+
+    /// Ends the call with the status of this future, if it ever has one.
+    pub(super) fn look(&mut self, over: impl Future<Output = Status> + Send + 'static) {
+        let verdict = self.verdict.clone();
+        let task = tokio::spawn(async move { verdict.end(over.await) });
+        self.looking = Some(task.abort_handle());
     }
 
     /// The request's body, which ends with the watch.
@@ -39,13 +94,13 @@ impl Watch {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let ended = Box::pin(self.ended.clone().cancelled_owned());
+        let ended = Box::pin(self.verdict.0.ended.clone().cancelled_owned());
         Body::new(RequestBody { inner: Some(Body::new(body)), ended })
     }
 
     /// The answer, which ends when the caller may no longer.
     pub(super) async fn answer<R, E>(
-        mut self,
+        self,
         answer: impl Future<Output = Result<http::Response<R>, E>>,
     ) -> Result<http::Response<Body>, E>
     where
@@ -54,26 +109,31 @@ impl Watch {
     {
         let answer = tokio::select! {
             biased;
-            status = &mut self.verdict => return Ok(self.end(&status)),
-            answer = answer => answer,
+            () = self.verdict.0.ended.cancelled() => None,
+            answer = answer => Some(answer),
         };
-        // Whoever answers has read the request just before, and so the verdict may have come.
-        if let Some(status) = (&mut self.verdict).now_or_never() {
-            return Ok(self.end(&status));
+        // Whoever answers has read the request just before, and may have met the reason there.
+        if let Some(status) = self.verdict.reason() {
+            return Ok(status.into_http());
         }
-        Ok(answer?.map(|body| Body::new(AnswerBody { inner: Some(Body::new(body)), watch: self })))
-    }
-
-    fn end(&self, status: &Status) -> http::Response<Body> {
-        self.ended.cancel();
-        status.clone().into_http()
+        let Some(answer) = answer else {
+            return Ok(Status::cancelled("this call is over").into_http());
+        };
+        let (head, body) = answer?.into_parts();
+        self.verdict.answer().replace(Body::new(body));
+        let ended = Box::pin(self.verdict.0.ended.clone().cancelled_owned());
+        let body = AnswerBody { ended, watch: self, over: false };
+        Ok(http::Response::from_parts(head, Body::new(body)))
     }
 }
 
 /// Also when the answer is dropped, nobody needs the request any more.
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.ended.cancel();
+        if let Some(looking) = &self.looking {
+            looking.abort();
+        }
+        self.verdict.break_off();
     }
 }
 
@@ -103,8 +163,22 @@ impl http_body::Body for RequestBody {
 }
 
 struct AnswerBody {
-    inner: Option<Body>,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
     watch: Watch,
+    over: bool,
+}
+
+impl AnswerBody {
+    /// The last that is said of a call that was ended.
+    fn last(&mut self) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.over = true;
+        let answer = self.watch.verdict.answer().take();
+        drop(answer);
+        let reason = self.watch.verdict.reason();
+        let reason = reason.unwrap_or_else(|| Status::cancelled("this call is over"));
+        let mut trailers = HeaderMap::new();
+        Poll::Ready(Some(reason.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
+    }
 }
 
 impl http_body::Body for AnswerBody {
@@ -116,26 +190,27 @@ impl http_body::Body for AnswerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
-        let Some(body) = &mut this.inner else {
+        if this.over {
             return Poll::Ready(None);
-        };
-        if let Poll::Ready(status) = this.watch.verdict.as_mut().poll(context) {
-            this.inner = None;
-            this.watch.ended.cancel();
-            let mut trailers = HeaderMap::new();
-            return Poll::Ready(Some(
-                status.add_header(&mut trailers).map(|()| Frame::trailers(trailers)),
-            ));
         }
-        let polled = Pin::new(body).poll_frame(context);
-        if let Poll::Ready(None) = polled {
-            this.inner = None;
+        if this.ended.as_mut().poll(context).is_ready() {
+            return this.last();
         }
-        polled
+        let mut answer = this.watch.verdict.answer();
+        let polled = answer.as_mut().map(|body| Pin::new(body).poll_frame(context));
+        drop(answer);
+        match polled {
+            Some(polled) if !this.watch.verdict.0.ended.is_cancelled() => {
+                this.over = matches!(polled, Poll::Ready(None));
+                polled
+            }
+            // Ended while it was read.
+            _ => this.last(),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.over || self.watch.verdict.answer().as_ref().is_some_and(Body::is_end_stream)
     }
 }
 
@@ -157,13 +232,27 @@ mod tests {
 
     fn watch() -> (oneshot::Sender<Status>, Watch) {
         let (end, ended) = oneshot::channel::<Status>();
-        let verdict = async move {
+        let mut watch = Watch::new(Verdict::open());
+        watch.look(async move {
             match ended.await {
                 Ok(status) => status,
                 Err(_) => std::future::pending().await,
             }
-        };
-        (end, Watch::new(verdict))
+        });
+        (end, watch)
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_is_let_go_with_the_request() {
+        let (end, watch) = watch();
+        let (_client, request) = endless();
+        let mut request = watch.request(request);
+        let (server, answer) = endless();
+        let answer = std::future::ready(Ok::<_, Status>(http::Response::new(answer)));
+        let _unread = watch.answer(answer).await.unwrap();
+        end.send(Status::permission_denied("no longer")).unwrap();
+        assert_eq!(request.frame().await.unwrap().unwrap_err().code(), tonic::Code::Cancelled);
+        server.closed().await;
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ pub struct Target {
     pub objects: Vec<String>,
     /// The target database, empty if the request names none; `None` if the row has none.
     pub other_database: Option<String>,
-    /// Principals of row-level security, all that occur.
+    /// Principals of row-level security, all that occur and are not empty.
     pub principals: Vec<String>,
     /// It wants row-level security skipped.
     pub skip_rls: bool,
@@ -89,7 +89,11 @@ impl Target {
             ObjectSource::Nested(field) if field == number => text_at(number, value, &[1])?,
             ObjectSource::Role(field) if field == number => text_at(number, value, &[1, 1])?,
             ObjectSource::Repeated(field) if field == number => {
-                self.objects.push(text(number, value)?.to_owned());
+                let name = text(number, value)?;
+                // One that is repeated is decided about once.
+                if self.objects.last().is_none_or(|last| last != name) {
+                    self.objects.push(name.to_owned());
+                }
                 None
             }
             _ => None,
@@ -109,7 +113,14 @@ impl Target {
         self.binlogs |= on && BINLOG_OPTIONS.contains(&key);
         self.skip_rls |= on && key == SKIP_RLS_OPTION;
         if key == PRINCIPAL_OPTION {
-            self.principals.push(value.to_owned());
+            self.principal(value);
+        }
+    }
+
+    /// A principal that it names. An empty one names nobody.
+    fn principal(&mut self, name: &str) {
+        if !name.is_empty() && self.principals.last().is_none_or(|last| last != name) {
+            self.principals.push(name.to_owned());
         }
     }
 
@@ -128,7 +139,7 @@ impl Target {
             }
             Condition::RowSecurity(one, other) if number == one || number == other => match value {
                 Value::Number(flag) => self.skip_rls |= flag != 0,
-                Value::Bytes(_) => self.principals.push(text(number, value)?.to_owned()),
+                Value::Bytes(_) => self.principal(text(number, value)?),
                 Value::Fixed => return Err(ScanError::WireType(number)),
             },
             Condition::Crossing(field) if number == field => {

@@ -30,11 +30,12 @@ async fn changed(news: Option<&mut watch::Receiver<Option<bool>>>) {
 pub(super) struct Health(HealthReporter);
 
 impl Health {
-    /// SERVING, and the service that says so.
-    pub(super) async fn new() -> (Self, Boxed) {
+    /// SERVING, unless that is to be found out, and the service that says so.
+    pub(super) async fn new(serving: bool) -> (Self, Boxed) {
         let (reporter, service) = health_reporter();
         let health = Self(reporter);
-        health.tell(ServingStatus::Serving).await;
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        health.tell(status).await;
         (health, Boxed::new(service))
     }
 

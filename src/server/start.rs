@@ -164,7 +164,7 @@ impl Server {
         let guard = Guard::new(deployment.authorizer().clone(), limits);
         let admin = deployment.admin().clone();
         let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock));
-        let (health, health_rpcs) = Health::new().await;
+        let (health, health_rpcs) = Health::new(settings.upstream.is_none()).await;
         let max_any_bytes = max_message_bytes.max(max_large_message_bytes);
         let upstream = Upstream::start(settings.upstream.as_ref(), &deployment).await?;
         let rpcs = Rpcs::new(rpcs, health_rpcs, upstream.clone(), max_any_bytes)?;
@@ -226,7 +226,7 @@ impl Server {
     /// The store could not be closed; nothing acknowledged depends on that.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
         let Self { deployment, front, health, listeners, limits, tls, upstream, .. } = self;
-        let reachable = upstream.reachable();
+        let (reachable, grace) = (upstream.reachable(), limits.shutdown_grace);
         let handshakes = tls.clone().map(Handshakes::new);
         tokio::select! {
             () = run_with(listeners, handshakes, front, limits, shutdown) => {}
@@ -234,6 +234,7 @@ impl Server {
             never = renewal::follow(tls) => match never {},
             never = health.follow(deployment.admin().writer().freshness(), reachable) => match never {},
         }
+        upstream.finish(grace).await;
         // Closing waits for the writer's thread.
         tokio::task::spawn_blocking(move || deployment.close()).await.unwrap_or(Ok(()))
     }

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::time::Duration;
 
 use http::{Request, Response};
 use tokio::sync::watch;
@@ -58,6 +59,11 @@ impl Upstream {
         self.0.map(|never| match never {})
     }
 
+    pub(super) fn finish(&self, _: Duration) -> impl Future<Output = ()> + use<> {
+        let Self(None) = self.clone();
+        std::future::ready(())
+    }
+
     pub(super) fn tell(&self) -> impl Future<Output = Infallible> + use<> {
         let Self(None) = self.clone();
         std::future::pending()
@@ -104,6 +110,14 @@ impl Upstream {
     /// Whether it can be reached, and news of it, if there is one.
     pub(super) fn reachable(&self) -> Option<watch::Receiver<Option<bool>>> {
         self.0.as_ref().map(Gateway::reachable)
+    }
+
+    /// Waits until what has begun and must not be left halfway has ended, at most this long.
+    pub(super) async fn finish(&self, limit: Duration) {
+        let Some(gateway) = &self.0 else { return };
+        if tokio::time::timeout(limit, gateway.finish()).await.is_err() {
+            tracing::error!("grants have not followed what was dropped or renamed last");
+        }
     }
 
     /// Says once, as soon as the upstream can be reached, what its operator should know.

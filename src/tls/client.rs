@@ -46,8 +46,7 @@ impl ClientTls {
         };
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
-            // Only a provider without the suites of a version would be refused.
-            .map_err(|error| TlsError::NoSystemRoots { detail: error.to_string() })?
+            .map_err(|error| TlsError::unsupported(&error))?
             .with_root_certificates(roots);
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),

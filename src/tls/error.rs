@@ -23,6 +23,12 @@ pub enum TlsError {
         /// What reading them said.
         detail: String,
     },
+    /// What is wanted cannot be done with this version of the program, whatever the files are.
+    #[error("TLS cannot be set up: {detail}")]
+    Unsupported {
+        /// Why not.
+        detail: String,
+    },
 }
 
 impl TlsError {
@@ -31,11 +37,16 @@ impl TlsError {
         move |error| Self::File { path: path.to_owned(), detail: error.to_string() }
     }
 
+    /// Wraps what is nobody's fault but the program's.
+    pub(super) fn unsupported(error: &impl ToString) -> Self {
+        Self::Unsupported { detail: error.to_string() }
+    }
+
     /// The file that is to blame, if it is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::File { path, .. } => Some(path),
-            Self::NoSystemRoots { .. } => None,
+            Self::NoSystemRoots { .. } | Self::Unsupported { .. } => None,
         }
     }
 }

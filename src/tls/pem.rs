@@ -18,8 +18,7 @@ use super::TlsError;
 /// Most bytes of a file: all authorities that a system trusts take a quarter of it.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// A file as it was when it was read.
-#[derive(Debug)]
+/// A file as it was when it was read. No `Debug`: it may hold a key.
 pub(super) struct PemFile {
     path: PathBuf,
     bytes: Zeroizing<Vec<u8>>,

@@ -134,7 +134,7 @@ impl Contents {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
-            .map_err(TlsError::of(self.certificate.path()))?;
+            .map_err(|error| TlsError::unsupported(&error))?;
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(ca) => {

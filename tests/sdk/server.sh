@@ -27,6 +27,9 @@ STOPPED_WITHIN_SECONDS=20
 # The clients talk to this machine, whatever proxy its environment names for others.
 export no_proxy="localhost,127.0.0.1,::1" NO_PROXY="localhost,127.0.0.1,::1"
 
+# More words for `serve`, and what else is to be stopped in the end, for a suite that needs it.
+SERVER_ARGS=()
+stop_upstream() { :; }
 SERVER_PID=""
 SERVER_DIR=""
 CHECKS_FILE=""
@@ -81,13 +84,14 @@ start_server() {
         return 1
     fi
     SERVER_DIR="$(mktemp -d "${TMPDIR:-/tmp}/milvus-rbac-sdk.XXXXXX")"
-    trap 'stop_server >/dev/null; rm -f "$CHECKS_FILE"' EXIT
+    trap 'stop_server >/dev/null; stop_upstream; rm -f "$CHECKS_FILE"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
     : >"$SERVER_DIR/stdout"
     set_up_tls || return
     # From a directory of its own, so that no settings file of the caller's is met.
-    (cd "$SERVER_DIR" && exec "$binary" serve --store "sled:$SERVER_DIR/data") \
+    (cd "$SERVER_DIR" && exec "$binary" serve --store "sled:$SERVER_DIR/data" \
+        ${SERVER_ARGS[@]+"${SERVER_ARGS[@]}"}) \
         >"$SERVER_DIR/stdout" 2>"$SERVER_DIR/stderr" &
     SERVER_PID=$!
     deadline=$((SECONDS + READY_WITHIN_SECONDS))
@@ -185,4 +189,17 @@ mark_up_to_date() {
     local stamp="$1"
     shift
     cat "$@" | cksum >"$stamp"
+}
+
+# A virtual environment with just what a requirements file pins. Prints nothing
+# when all is well; pip's own words otherwise.
+#   install_venv VENV REQUIREMENTS
+install_venv() {
+    local venv="$1" requirements="$2" stamp="$1/.pinned"
+    up_to_date "$stamp" "$requirements" && return
+    rm -rf "$venv"
+    mkdir -p "$WORK_DIR"
+    python3 -m venv "$venv" &&
+        "$venv/bin/pip" --quiet --disable-pip-version-check install --no-deps -r "$requirements" &&
+        mark_up_to_date "$stamp" "$requirements"
 }

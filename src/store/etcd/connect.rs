@@ -155,7 +155,9 @@ fn client_config(tls: &EtcdTls) -> Result<Arc<ClientConfig>, StoreError> {
     };
     wanted.load().map_err(|error| match error {
         TlsError::File { path, detail } => StoreError::Tls { path, detail },
-        other @ TlsError::NoSystemRoots { .. } => unusable(&tls.ca, &other.to_string()),
+        other @ (TlsError::NoSystemRoots { .. } | TlsError::Unsupported { .. }) => {
+            unusable(&tls.ca, &other.to_string())
+        }
     })
 }
 

@@ -121,25 +121,26 @@ async fn a_new_authority_counts_for_new_connections_only() {
     let theirs = client(&found, Some(&good(&other)));
     let open = grpc(server.address, &ours).await.unwrap();
     assert_eq!(open.list_roles().await.unwrap(), ["admin"]);
-    let is_good = |answer: std::io::Result<String>| answer.is_ok_and(|text| text.contains(" 200 "));
-    assert!(is_good(list(server.address, &ours).await));
-    assert!(!is_good(list(server.address, &theirs).await));
+    let is_answered =
+        |answer: std::io::Result<String>| answer.is_ok_and(|text| text.contains(" 200 "));
+    assert!(is_answered(list(server.address, &ours).await));
+    assert!(!is_answered(list(server.address, &theirs).await));
 
     // The client takes the server's certificate as before: only whom the server trusts changes.
     let original = fs::read(&found.ca).unwrap();
     fs::copy(&other.ca, &found.ca).unwrap();
     let deadline = Instant::now() + PATIENCE;
-    while !is_good(list(server.address, &theirs).await) {
+    while !is_answered(list(server.address, &theirs).await) {
         assert!(Instant::now() < deadline, "the new authority is not trusted");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(!is_good(list(server.address, &ours).await), "the old one is not any more");
+    assert!(!is_answered(list(server.address, &ours).await), "the old one is not any more");
     assert_eq!(open.list_roles().await.unwrap(), ["admin"], "what is open stays");
     // An authority file without any would let everybody or nobody in: it is not taken over.
     fs::write(&found.ca, "").unwrap();
     let log = Log::begin();
     log.line(&format!("cannot use {} for TLS", found.ca.display())).await;
-    assert!(served(list(server.address, &theirs).await));
+    assert!(is_answered(list(server.address, &theirs).await));
     fs::write(&found.ca, original).unwrap();
 }
 
