@@ -29,10 +29,8 @@ const AT_ONCE: usize = 1_000;
 
 /// Fills a directory: 1,000 users with two roles each, 100 roles, 10,000 grants.
 pub(crate) async fn fill(data: &Path) {
-    let mut settings = Settings::default();
-    settings.passwords.bcrypt_cost = 4;
     let store = SledStore::open(data, SledOptions::default()).unwrap();
-    let deployment = Deployment::open(Box::new(store), &settings).unwrap();
+    let deployment = Deployment::open(Box::new(store), &Settings::default()).unwrap();
     deployment.admin().bootstrap(None).await.unwrap();
     let password = Password::from(PASSWORD.to_vec());
     let hash = deployment.verifier().hash(&password, Peer::LOCAL).await.unwrap();

@@ -18,8 +18,8 @@ use super::process::Process;
 
 /// The gateway's defaults; those that stand in `Limits` are taken from there.
 const CONNECTIONS: usize = 4;
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 const SEND_BUFFER: usize = 256 << 10;
 const MOST_HEADERS: u32 = 64 << 10;
 

@@ -60,6 +60,15 @@ impl Link {
         headers: HeaderMap,
         body: Body,
     ) -> Result<Response<Incoming>, UpstreamError> {
+        self.pool.send(self.request(path, headers, body)?).await
+    }
+
+    fn request(
+        &self,
+        path: &'static str,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<Request<Body>, UpstreamError> {
         let mut uri = Uri::default().into_parts();
         uri.scheme = Some(self.scheme.clone());
         uri.authority = Some(self.authority.clone());
@@ -71,7 +80,7 @@ impl Link {
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
-        self.pool.send(request).await
+        Ok(request)
     }
 
     /// A call of our own, with our login or without one, that has to be over within `limit`.
