@@ -13,6 +13,8 @@
 
 mod load;
 
+use std::path::Path;
+
 use load::call::{Call, message};
 use load::client::{Client, Shape};
 use load::options::Options;
@@ -54,31 +56,42 @@ async fn run(options: &Options) {
     let data = home.path().join("data");
     product::fill(&data).await;
     let upstream = part::start("upstream", &[]);
-    let relay = relay::start(upstream.address);
-    let nginx = nginx::start(upstream.address, home.path());
-    let gateway = product::start(&options.binary, &data, Some(upstream.address));
-    // The login is remembered from here on.
-    Client::connect(gateway.address, 1).await.call(&search(), None).await;
-
     println!("load of the machine before: {}", load_average());
     if options.has("small") {
-        let mut sides = vec![
-            Side { name: "upstream", process: &upstream },
-            Side { name: "relay", process: &relay },
-            Side { name: "gateway", process: &gateway },
-        ];
-        match &nginx {
-            Some(nginx) => sides.push(Side { name: "nginx", process: nginx }),
-            None => println!("nginx is not installed (Debian: nginx-light), so it is left out"),
-        }
-        for shape in SHAPES.into_iter().filter(|shape| options.loads(*shape)) {
-            compare(&sides, &search(), shape, options, &GOALS).await;
-        }
+        small(&upstream, home.path(), &data, options).await;
     }
     if options.has("large") {
+        // Processes of their own, so that nothing that small calls have left is used again.
+        let relay = relay::start(upstream.address);
+        let gateway = gateway(&upstream, &data, options).await;
         large(&relay, &gateway, options.rounds).await;
     }
     println!("load of the machine after: {}", load_average());
+}
+
+/// The gateway, with the login remembered.
+async fn gateway(upstream: &Process, data: &Path, options: &Options) -> Process {
+    let gateway = product::start(&options.binary, data, Some(upstream.address));
+    Client::connect(gateway.address, 1).await.call(&search(), None).await;
+    gateway
+}
+
+async fn small(upstream: &Process, home: &Path, data: &Path, options: &Options) {
+    let relay = relay::start(upstream.address);
+    let nginx = nginx::start(upstream.address, home);
+    let gateway = gateway(upstream, data, options).await;
+    let mut sides = vec![
+        Side { name: "upstream", process: upstream },
+        Side { name: "relay", process: &relay },
+        Side { name: "gateway", process: &gateway },
+    ];
+    match &nginx {
+        Some(nginx) => sides.push(Side { name: "nginx", process: nginx }),
+        None => println!("nginx is not installed (Debian: nginx-light), so it is left out"),
+    }
+    for shape in SHAPES.into_iter().filter(|shape| options.loads(*shape)) {
+        compare(&sides, &search(), shape, options, &GOALS).await;
+    }
 }
 
 /// A small call: about 600 bytes there, 1 KiB back.
