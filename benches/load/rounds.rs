@@ -67,7 +67,8 @@ pub(crate) async fn compare(
             let at = (round + turn) % sides.len();
             let (busy, own) = (sides[at].process.busy(), own_busy());
             let calls = clients[at].load(call, shape.in_flight, options.length).await;
-            let (busy, own) = (sides[at].process.busy() - busy, own_busy() - own);
+            let busy = sides[at].process.busy().saturating_sub(busy);
+            let own = own_busy().saturating_sub(own);
             if round > 0 {
                 records[at].add(&calls, busy, own);
             }
