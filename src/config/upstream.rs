@@ -37,9 +37,15 @@ const CLIENT: [&str; 2] = ["rbac.upstream.clientPemPath", "rbac.upstream.clientK
 
 /// Reads the section.
 pub(super) fn read(reader: &mut Reader) -> Option<UpstreamSettings> {
-    let given = reader.source(ADDRESS).is_some();
-    let address: Option<UpstreamAddress> = reader
-        .read(ADDRESS, |value| one(value, |text| text.parse().map_err(|error| format!("{error}"))));
+    let mut given = false;
+    let address = reader.read(ADDRESS, |value| {
+        one(value, |text| {
+            given = !text.is_empty();
+            let parsed = given.then(|| text.parse::<UpstreamAddress>()).transpose();
+            parsed.map_err(|error| error.to_string())
+        })
+    });
+    let address = address.flatten();
     let shown = address.as_ref().map(ToString::to_string);
     reader.show(ADDRESS, Some(shown.unwrap_or_default()));
     let token = read_token(reader);
@@ -53,20 +59,18 @@ pub(super) fn read(reader: &mut Reader) -> Option<UpstreamSettings> {
     let connections = reader.number("rbac.upstream.connections", 4, 1..=64);
     let connect_timeout =
         reader.millis("rbac.upstream.connectTimeoutMs", Duration::from_secs(5), 1..=60_000);
-    if !given {
-        for name in [TOKEN, USER, PASSWORD, "rbac.upstream.caPemPath", CLIENT[0]] {
-            if reader.source(name).is_some() {
-                reader.mistake(name, &format!("has no effect without {ADDRESS}"));
-            }
-        }
+    // What is empty says nothing, wherever it stands.
+    let set = [
+        (TOKEN, token.is_some()),
+        ("rbac.upstream.caPemPath", ca_pem.is_some()),
+        (CLIENT[0], client.is_some()),
+    ];
+    for (name, _) in set.iter().filter(|(_, set)| *set && !given) {
+        reader.mistake(name, &format!("has no effect without {ADDRESS}"));
     }
     let address = address?;
-    if !address.tls {
-        for name in ["rbac.upstream.caPemPath", CLIENT[0]] {
-            if reader.source(name).is_some() {
-                reader.mistake(name, &format!("{ADDRESS} is {address}, which is not https"));
-            }
-        }
+    for (name, _) in set.iter().skip(1).filter(|(_, set)| *set && !address.tls) {
+        reader.mistake(name, &format!("{ADDRESS} is {address}, which is not https"));
     }
     Some(UpstreamSettings { address, token, ca_pem, client, connections, connect_timeout })
 }

@@ -78,9 +78,10 @@ impl FromStr for UpstreamAddress {
             return Err(wrong(", without a path"));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        // `Authority::port` is none for a number that is no port, too.
         let port = match authority.as_str().strip_prefix(authority.host()) {
             Some("") => Some(DEFAULT_PORT),
-            Some(rest) => rest.strip_prefix(':').and_then(|port| port.parse().ok()),
+            Some(rest) => rest.strip_prefix(':').and_then(digits),
             None => None,
         };
         match port {
@@ -88,6 +89,11 @@ impl FromStr for UpstreamAddress {
             _ => Err(wrong("")),
         }
     }
+}
+
+/// A port, without a sign.
+fn digits(text: &str) -> Option<u16> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 impl fmt::Display for UpstreamAddress {
@@ -118,6 +124,8 @@ mod tests {
             "http://lite:0",
             "http://lite:",
             "http://lite:70000",
+            "http://lite:+1",
+            "http://[::1]:70000",
             "http://lite:1/v2",
             "http://lite:1?a=b",
         ] {

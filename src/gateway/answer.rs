@@ -23,9 +23,10 @@ use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::error::{UpstreamError, with_causes};
+use super::error::UpstreamError;
 use super::metadata::retain_answered;
 use super::trace::Trace;
+use crate::log::with_causes;
 
 /// The moment when the caller stops waiting, if there is one.
 pub(super) type Deadline = Option<Instant>;
@@ -95,16 +96,12 @@ impl Way {
         let mut bytes = 0;
         while !self.streaming && bytes <= READ_AHEAD {
             let next = within(self.deadline, source.next()).await.unwrap_or_else(Err);
-            match next.map_err(|error| self.trace.failed(&error))? {
-                Some(frame) => {
-                    bytes += frame.data_ref().map_or(0, Bytes::len);
-                    frames.push_back(frame);
-                }
-                None => {
-                    let body = Body::new(AnswerBody { frames, more: None });
-                    return Ok(Response::from_parts(parts, body));
-                }
-            }
+            let Some(frame) = next.map_err(|error| self.trace.failed(&error))? else {
+                let body = Body::new(AnswerBody { frames, more: None });
+                return Ok(Response::from_parts(parts, body));
+            };
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            frames.push_back(frame);
         }
         let (sender, more) = mpsc::channel(1);
         tokio::spawn(self.pump(source, sender));

@@ -13,8 +13,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::body::Body;
 
-use super::error::{UpstreamError, with_causes};
+use super::error::UpstreamError;
 use crate::config::UpstreamAddress;
+use crate::log::with_causes;
 use crate::tls::ClientTls;
 
 /// Anything that bytes go through.

@@ -55,17 +55,3 @@ impl UpstreamError {
         }
     }
 }
-
-/// An error with what caused it; the outermost one alone says only that something failed.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}

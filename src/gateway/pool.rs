@@ -14,7 +14,8 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::connect::{Connector, Driver, Sender};
-use super::error::{UpstreamError, with_causes};
+use super::error::UpstreamError;
+use crate::log::with_causes;
 
 /// Connections to one upstream.
 #[derive(Debug)]
@@ -124,7 +125,8 @@ impl Slot {
 /// Why a request that was sent has no answer.
 fn failure(error: &hyper::Error) -> UpstreamError {
     // The body that we send ends in a status only where we have refused the rest of it.
-    let refused = std::error::Error::source(error).is_some_and(|cause| cause.is::<Status>());
+    let refused =
+        std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Status>);
     if refused { UpstreamError::Withdrawn } else { UpstreamError::BrokeOff(with_causes(error)) }
 }
 

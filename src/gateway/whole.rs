@@ -15,7 +15,8 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::answer::check_welcome;
-use super::error::{UpstreamError, with_causes};
+use super::error::UpstreamError;
+use crate::log::with_causes;
 
 /// Most bytes of such an answer: a list of some hundred thousand names.
 const MOST_BYTES: usize = 64 << 20;

@@ -18,6 +18,7 @@ use tonic::body::Body;
 use super::budget::Share;
 use super::held::Held;
 use super::intake::Intake;
+use super::judged::{Judged, Pieces};
 use super::rejection::denied;
 use super::stream::Verdict;
 use super::{Guard, Target};
@@ -104,6 +105,7 @@ where
             None => judge.decide(intake.target())?,
         };
         share.take(0);
+        intake.take_changed();
         let verdict = Verdict::open();
         let database = judge.database(intake.target()).to_owned();
         let streamed = Streamed {
@@ -115,9 +117,8 @@ where
             unjudged: None,
             whole: false,
             database: database.clone(),
-            verdict: Some(verdict.clone()),
         };
-        let body = Body::new(streamed);
+        let body = Body::new(Judged::new(streamed, verdict.clone()));
         return Ok(Admission { body, database, ground, verdict: Some(verdict) });
     }
 }
@@ -165,8 +166,6 @@ struct Streamed<B> {
     whole: bool,
     /// The database that whoever is behind has been told.
     database: String,
-    /// Taken when it is refused.
-    verdict: Option<Verdict>,
 }
 
 impl<B> Streamed<B>
@@ -174,24 +173,6 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
-        loop {
-            if self.whole {
-                return Poll::Ready(Ok(self.held.next()));
-            }
-            if self.allowed
-                && self.unjudged.is_none()
-                && let Some(bytes) = self.held.next_but_last()
-            {
-                return Poll::Ready(Ok(Some(bytes)));
-            }
-            match ready!(self.intake.poll_piece(context))? {
-                Some(piece) => self.take_in(piece)?,
-                None => self.finish()?,
-            }
-        }
-    }
-
     fn take_in(&mut self, piece: Bytes) -> Result<(), Status> {
         let mut unjudged = self.unjudged.map(|bytes| bytes + piece.len());
         self.held.push(piece);
@@ -231,33 +212,30 @@ where
     }
 }
 
-impl<B> http_body::Body for Streamed<B>
+impl<B> Pieces for Streamed<B>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.verdict.is_none() {
-            return Poll::Ready(None);
-        }
-        Poll::Ready(match ready!(self.poll_bytes(context)) {
-            Ok(bytes) => bytes.map(|bytes| Ok(Frame::data(bytes))),
-            Err(status) => {
-                if let Some(verdict) = self.verdict.take() {
-                    verdict.end(status.clone());
-                }
-                Some(Err(status))
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+        loop {
+            if self.whole {
+                return Poll::Ready(Ok(self.held.next()));
             }
-        })
+            if self.allowed
+                && self.unjudged.is_none()
+                && let Some(bytes) = self.held.next_but_last()
+            {
+                return Poll::Ready(Ok(Some(bytes)));
+            }
+            match ready!(self.intake.poll_piece(context))? {
+                Some(piece) => self.take_in(piece)?,
+                None => self.finish()?,
+            }
+        }
     }
 
-    fn is_end_stream(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.whole && self.held.bytes() == 0
     }
 }

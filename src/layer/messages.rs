@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body as _, Frame};
+use http_body::Body as _;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::intake::{Prefix, too_large};
+use super::judged::{Judged, Pieces};
 use super::stream::Verdict;
 use crate::api::undecodable;
 
@@ -21,8 +22,6 @@ pub(super) struct Messages {
     prefix: Prefix,
     /// Bytes of the current message that have not come yet.
     left: usize,
-    /// Taken when it is refused.
-    verdict: Option<Verdict>,
 }
 
 impl Messages {
@@ -34,8 +33,8 @@ impl Messages {
     {
         let inner = Body::new(body);
         let prefix = Prefix::default();
-        let checked = Self { inner, limit, prefix, left: 0, verdict: Some(verdict) };
-        Body::new(checked)
+        let checked = Self { inner, limit, prefix, left: 0 };
+        Body::new(Judged::new(checked, verdict))
     }
 
     fn take_in(&mut self, mut piece: &[u8]) -> Result<(), Status> {
@@ -54,7 +53,9 @@ impl Messages {
         }
         Ok(())
     }
+}
 
+impl Pieces for Messages {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         loop {
             match ready!(Pin::new(&mut self.inner).poll_frame(context)).transpose()? {
@@ -68,29 +69,6 @@ impl Messages {
                 None => return Poll::Ready(Err(undecodable("unexpected EOF"))),
             }
         }
-    }
-}
-
-impl http_body::Body for Messages {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.verdict.is_none() {
-            return Poll::Ready(None);
-        }
-        Poll::Ready(match ready!(self.poll_piece(context)) {
-            Ok(piece) => piece.map(|piece| Ok(Frame::data(piece))),
-            Err(status) => {
-                if let Some(verdict) = self.verdict.take() {
-                    verdict.end(status.clone());
-                }
-                Some(Err(status))
-            }
-        })
     }
 }
 

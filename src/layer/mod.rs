@@ -27,6 +27,7 @@ mod guard;
 mod held;
 mod intake;
 mod json;
+mod judged;
 pub(crate) mod kind;
 mod messages;
 mod rejection;

@@ -13,7 +13,7 @@ const DOORS: [(&str, &[&str]); 23] = [
     ("tls", &[]),
     ("snapshot", &["model"]),
     ("policy", &["model", "snapshot"]),
-    ("store", &["model", "proto", "clock", "tls"]),
+    ("store", &["model", "proto", "clock", "tls", "log"]),
     ("copy", &["model", "store"]),
     ("credential", &["model", "snapshot", "clock"]),
     ("writer", &["model", "snapshot", "store", "clock", "freshness"]),

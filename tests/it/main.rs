@@ -14,6 +14,7 @@ mod change_log;
 mod concurrency;
 mod config;
 mod config_etcd;
+mod config_upstream;
 mod copy;
 mod coverage;
 mod decide_conditions;

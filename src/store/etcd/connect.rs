@@ -20,6 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 use super::{EtcdIdentity, EtcdTls, StoreError};
+use crate::log::with_causes;
 use crate::tls::{ClientTls, Identity, TlsError};
 
 /// Anything that bytes go through.
@@ -163,20 +164,6 @@ fn client_config(tls: &EtcdTls) -> Result<Arc<ClientConfig>, StoreError> {
 
 fn unusable(path: &Path, detail: &str) -> StoreError {
     StoreError::Tls { path: path.to_owned(), detail: detail.to_owned() }
-}
-
-/// An error with what caused it; the outermost one alone says only that something failed.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use tonic::{Code, Status};
 
-use super::connect::{Trouble, with_causes};
+use super::connect::Trouble;
+use crate::log::with_causes;
 
 /// Whether the cluster has refused a request before it did anything. Everything else may also be
 /// said of a request that has been passed on. What has a cause was said by nobody but our own side

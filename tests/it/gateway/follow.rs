@@ -120,6 +120,9 @@ async fn without_success_no_grant_moves() {
     let late = [("grpc-status", "13"), ("grpc-message", "late")];
     let late = Answer::of(vec![framed(&[]).into()], &late);
     let failed = Answer::failure(Code::FailedPrecondition, "no");
+    // Where that is not clear, it says that all of it is still there.
+    let databases = text(2, "default");
+    world.upstream.answers("ListDatabases", Answer::message(&databases));
     for method in ["DropCollection", "RenameCollection", "DropDatabase"] {
         for (answer, code) in [
             (status(1, 1), Code::Ok),
@@ -127,7 +130,8 @@ async fn without_success_no_grant_moves() {
             (status(0, 4), Code::Ok),
             (failed.clone(), Code::FailedPrecondition),
             (late.clone(), Code::Internal),
-            (garbage.clone(), Code::Unavailable),
+            // It passes as it is; who sent it has not dropped anything, when asked.
+            (garbage.clone(), Code::Ok),
         ] {
             world.upstream.answers(method, answer.clone());
             let found = world.client.call(method, ROOT, &drop_mine()).await;
@@ -141,6 +145,64 @@ async fn without_success_no_grant_moves() {
         assert_eq!(found.code, Code::Unavailable, "{method}: {}", found.text);
     }
     assert_eq!(grants(&world).await, ALL);
+}
+
+/// What it says of a collection: this code, or this name.
+fn described(code: i32, name: &str) -> Answer {
+    let status = MilvusStatus { code, ..Default::default() };
+    Answer::message(&[text(1, status.encode_to_vec()), text(12, name)].concat())
+}
+
+#[tokio::test]
+async fn where_its_answer_is_lost_the_upstream_is_asked_whether_it_has_acted() {
+    let world = world().await;
+    world.upstream.on("DropCollection", |mut call| async move {
+        call.whole().await;
+        call.reset(Reason::INTERNAL_ERROR);
+    });
+    world.upstream.answers("DescribeCollection", described(0, "mine"));
+    assert_eq!(
+        world.client.call("DropCollection", ROOT, &drop_mine()).await.code,
+        Code::Unavailable
+    );
+    assert_eq!(grants(&world).await, ALL);
+    world.upstream.answers("DescribeCollection", described(100, ""));
+    assert_eq!(
+        world.client.call("DropCollection", ROOT, &drop_mine()).await.code,
+        Code::Unavailable
+    );
+    assert_eq!(grants(&world).await, ALL[..2]);
+    // It was told once each time.
+    assert_eq!(world.upstream.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_dropped_or_renamed_by_an_alias() {
+    let world = world().await;
+    world.upstream.answers("DescribeCollection", described(0, "theirs"));
+    for message in [drop_mine(), [text(3, "mine"), text(4, "yours")].concat()] {
+        for method in ["DropCollection", "RenameCollection"] {
+            let answer = world.client.call(method, ROOT, &message).await;
+            assert_eq!(answer.code, Code::Ok, "{}", answer.text);
+            let status = MilvusStatus::decode(&answer.body[5..]).unwrap();
+            let told = "`mine` is an alias of the collection `theirs`; name that";
+            assert_eq!((status.code, &*status.reason), (1100, told));
+        }
+    }
+    assert_eq!(grants(&world).await, ALL);
+    world.nothing_else_has_come().await;
+}
+
+#[tokio::test]
+async fn a_request_that_grants_follow_holds_names_and_not_much_else() {
+    let world = world().await;
+    let large = [drop_mine(), text(100, vec![7; 100 << 10])].concat();
+    for method in ["DropCollection", "RenameCollection", "DropDatabase"] {
+        let answer = world.client.call(method, ROOT, &large).await;
+        assert_eq!(answer.code, Code::ResourceExhausted, "{method}: {}", answer.text);
+    }
+    assert_eq!(grants(&world).await, ALL);
+    world.nothing_else_has_come().await;
 }
 
 #[tokio::test]

@@ -5,16 +5,25 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::call::header_map;
-use super::client::Client;
+use super::client::{Answered, Client};
 use super::hostile::world;
 use super::message::{COLLECTION, DATA, prefix, text};
-use super::seen::End;
+use super::seen::{End, Seen};
 use super::world::{ANN, World};
 use crate::support::framed;
 
 /// A message that is passed on while it comes, and one that is read whole before.
 fn both() -> [Vec<u8>; 2] {
-    [40 << 10, 10].map(|size| [text(COLLECTION, "mine"), text(DATA, vec![7; size])].concat())
+    [200 << 10, 10].map(|size| [text(COLLECTION, "mine"), text(DATA, vec![7; size])].concat())
+}
+
+/// Waits until all of a large message has been passed on but its last byte, which is kept back.
+async fn all_but_the_last_byte(world: &World, body: &[u8]) {
+    if body.len() > 16 << 10 {
+        let passed = |calls: &[Seen]| calls.iter().any(|call| call.bytes >= body.len() - 1);
+        world.upstream.until("it has been passed on", passed).await;
+        assert!(world.upstream.calls().iter().all(|call| call.acts == 0));
+    }
 }
 
 /// Holds that the upstream has run nothing, and that what had begun there was reset.
@@ -42,8 +51,16 @@ async fn a_second_message_is_refused_and_the_first_one_never_completed() {
     for message in both() {
         let one = framed(&message);
         for more in [one.clone(), framed(&[]), prefix(5), vec![0], b"junk".to_vec()] {
-            for pieces in [vec![[&one[..], &more].concat()], vec![one.clone(), more.clone()]] {
-                let (code, text) = send(&world, &pieces).await;
+            for at_once in [true, false] {
+                let mut call = world.client.open("Insert", ANN, &[]).await;
+                if at_once {
+                    call.send([&one[..], &more].concat()).await;
+                } else {
+                    call.send(one.clone()).await;
+                    all_but_the_last_byte(&world, &one).await;
+                    call.send(more.clone()).await;
+                }
+                let Answered { code, text, .. } = call.finish().await;
                 assert_eq!(code, Code::Internal, "{text}");
                 assert!(text.ends_with("a unary request is exactly one message"), "{text}");
                 nothing_has_run(&world).await;
@@ -116,11 +133,8 @@ async fn a_caller_who_resets_or_leaves_in_the_middle_has_run_nothing() {
             let mut call = client.open("Insert", ANN, &[]).await;
             call.send(whole[..whole.len() - 1].to_vec()).await;
             if large {
-                let last = whole.len() - 2;
-                world
-                    .upstream
-                    .until("most of it", |calls| calls.iter().any(|call| call.bytes >= last))
-                    .await;
+                let begun = |calls: &[Seen]| calls.iter().any(|call| call.bytes > 0);
+                world.upstream.until("it has begun", begun).await;
             }
             if leave {
                 client.close();
@@ -129,7 +143,7 @@ async fn a_caller_who_resets_or_leaves_in_the_middle_has_run_nothing() {
             }
             if large {
                 let seen = world.upstream.only().await;
-                assert_eq!(seen.bytes, whole.len() - 2);
+                assert!(seen.bytes < whole.len() - 1);
             }
             nothing_has_run(&world).await;
         }

@@ -141,13 +141,13 @@ async fn a_database_that_is_named_behind_much_else_is_refused() {
 #[tokio::test]
 async fn a_right_that_is_revoked_while_the_message_comes_is_gone_at_its_end() {
     let world = world().await;
-    let message = [named("mine"), data(64 << 10)].concat();
+    let message = [named("mine"), data(200 << 10)].concat();
     let whole = framed(&message);
     let mut call = world.client.open("Insert", ANN, &[]).await;
-    call.send(whole[..whole.len() - 1].to_vec()).await;
-    world.upstream.until("it has begun", |calls| !calls.is_empty()).await;
+    call.send(whole.clone()).await;
+    let passed = |calls: &[Seen]| calls.iter().any(|call| call.bytes == whole.len() - 1);
+    world.upstream.until("all but its last byte has been passed on", passed).await;
     world.revoke("Insert", ("default", "mine")).await;
-    call.send(whole[whole.len() - 1..].to_vec()).await;
     assert_eq!(call.finish().await.code, Code::PermissionDenied);
     begun_and_reset(&world).await;
 }
@@ -159,7 +159,7 @@ async fn a_refusal_is_told_although_the_upstream_has_begun_to_answer() {
         call.piece().await;
         let headers = header_map(&[("content-type", "application/grpc")]);
         let mut answer = call.begin(200, headers);
-        flow::send(&mut answer, framed(b"done").into()).await;
+        flow::send(&mut answer, framed(&vec![7; 100_000]).into()).await;
         call.whole().await;
     });
     let whole = framed(&[named("mine"), data(64 << 10), named("theirs")].concat());

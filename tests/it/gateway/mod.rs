@@ -3,6 +3,7 @@
 
 mod call;
 mod client;
+mod exposure;
 mod flow;
 mod follow;
 mod forwarding;
@@ -12,10 +13,15 @@ mod large;
 mod lists;
 mod message;
 mod metadata;
+mod neighbours;
 mod paths;
+mod pressure;
 mod random;
+mod rest;
 mod seen;
 mod streams;
+mod tls;
+mod trouble;
 pub(crate) mod upstream;
 mod world;
 

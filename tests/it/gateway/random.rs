@@ -1,7 +1,7 @@
 //! Random messages, split at random: what is allowed is what a decoder would read, and what the
 //! upstream gets is what was sent.
 
-use milvus_rbac::credential::{Caller, Login, Peer};
+use milvus_rbac::credential::{Caller, Peer};
 use milvus_rbac::policy::{Decision, find};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use tonic::Code;
 use super::client::Answered;
 use super::message::{COLLECTION, DATABASE, number, text};
 use super::world::{ANN, World};
-use crate::support::{framed, milvus_path};
+use crate::support::{basic, framed, milvus_path};
 
 /// What is decided on of the message of that name, as any decoder reads it.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -76,9 +76,9 @@ fn what_is_allowed_is_what_a_decoder_reads_and_it_arrives_as_it_was_sent() {
         let world = World::start().await;
         world.grant("Insert", ("default", "mine")).await;
         world.grant("Insert", ("db2", "ours")).await;
-        let login = Login::new(ANN.0, ANN.1.as_bytes());
+        let login = basic(ANN.0, ANN.1);
         let authorizer = world.server.deployment.authorizer();
-        let caller = authorizer.log_in(login, Peer::LOCAL).await.unwrap();
+        let caller = authorizer.authenticate(Some(login.as_bytes()), Peer::LOCAL).await.unwrap();
         (world, caller)
     });
     let cases = (vec(field(), 0..8), vec(0.0..1.0, 0..6));

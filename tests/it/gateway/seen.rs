@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use h2::Reason;
-use http::HeaderMap;
+use http::header::USER_AGENT;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, Uri};
 use sha2::{Digest as _, Sha256};
 
 /// How the request of a call ended.
@@ -26,6 +28,7 @@ const MOST_KEPT: usize = 1 << 20;
 pub(crate) struct Seen {
     /// Path and query.
     pub(crate) path: String,
+    pub(crate) authority: String,
     pub(crate) headers: HeaderMap,
     /// The bytes of its request, frames and all, or the front of them.
     pub(crate) body: Vec<u8>,
@@ -42,9 +45,10 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn new(path: String, headers: HeaderMap) -> Self {
+    pub(super) fn new(uri: &Uri, headers: HeaderMap) -> Self {
         Self {
-            path,
+            path: uri.path_and_query().map_or("", PathAndQuery::as_str).to_owned(),
+            authority: uri.authority().map_or("", Authority::as_str).to_owned(),
             headers,
             body: Vec::new(),
             bytes: 0,
@@ -55,6 +59,12 @@ impl Seen {
             prefix: Vec::new(),
             left: 0,
         }
+    }
+
+    /// Whether a client has sent it, and not the gateway itself.
+    pub(super) fn is_of_a_client(&self) -> bool {
+        let agent = self.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        !agent.is_some_and(|agent| agent.starts_with("milvus-rbac/"))
     }
 
     pub(super) fn take_in(&mut self, piece: &Bytes) {
@@ -87,6 +97,11 @@ impl Seen {
     /// Whether its request was, byte for byte, this.
     pub(crate) fn is(&self, body: &[u8]) -> bool {
         self.bytes == body.len() && self.hash.clone().finalize() == Sha256::digest(body)
+    }
+
+    /// A hash of all of its request.
+    pub(crate) fn digest(&self) -> Vec<u8> {
+        self.hash.clone().finalize().to_vec()
     }
 
     /// The values of a header.

@@ -37,7 +37,7 @@ async fn world() -> World {
 
 async fn operated(world: &World, privilege: &str, r#type: i32) {
     let mut grant = entity("r", ("Global", "*"), privilege);
-    grant.db_name = "*".to_owned();
+    "*".clone_into(&mut grant.db_name);
     assert_eq!(operate(&world.root, grant, r#type).await, success(), "{privilege}");
 }
 
@@ -72,14 +72,15 @@ async fn messages_pass_both_ways_as_they_come() {
     let (head, mut body, mut sending) = call.begun().await;
     assert_eq!(head.headers()["x-begin"], "yes");
     assert_eq!(next(&mut body).await, framed(&[1]));
-    for (number, message) in [(2, framed(b"two")), (3, framed(&[])), (4, framed(&[7; 100_000]))] {
+    for (number, message) in [(2, framed(b"two")), (3, framed(&[])), (4, framed(&vec![7; 100_000]))]
+    {
         assert!(flow::send(&mut sending, message.into()).await);
         assert_eq!(next(&mut body).await, framed(&[number]));
     }
     flow::end(&mut sending);
     let answer = rest(head, body).await;
     assert_eq!((answer.code, &answer.trailers["x-end"]), (Code::Ok, &"yes".parse().unwrap()));
-    let sent = [framed(b"one"), framed(b"two"), framed(&[]), framed(&[7; 100_000])].concat();
+    let sent = [framed(b"one"), framed(b"two"), framed(&[]), framed(&vec![7; 100_000])].concat();
     let seen = world.upstream.only().await;
     assert!(seen.is(&sent));
     assert_eq!((seen.acts, seen.end), (4, Some(End::Whole)));
@@ -142,7 +143,7 @@ async fn a_call_is_closed_at_the_revision_that_takes_its_right() {
     let world = world().await;
     for (method, privilege) in [(BOTH, "UpdateReplicateConfiguration"), (DUMP, "ManageOwnership")] {
         let mut call = world.client.open(method, ANN, &[]).await;
-        call.send(framed(b"one")).await;
+        call.send(framed(&[])).await;
         if method == DUMP {
             call.end();
         }
@@ -178,7 +179,7 @@ async fn a_caller_who_leaves_ends_the_call_upstream() {
     let world = world().await;
     for method in [BOTH, DUMP] {
         let mut call = world.client.open(method, ANN, &[]).await;
-        call.send(framed(b"one")).await;
+        call.send(framed(&[])).await;
         if method == DUMP {
             call.end();
         }

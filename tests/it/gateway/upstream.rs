@@ -122,8 +122,14 @@ impl Upstream {
         scripts.insert(path.to_owned(), script);
     }
 
-    /// All calls so far.
+    /// All calls of clients so far.
     pub(crate) fn calls(&self) -> Vec<Seen> {
+        self.all().into_iter().filter(Seen::is_of_a_client).collect()
+    }
+
+    /// All calls so far, with those of the gateway itself: it asks whether we are there, and what
+    /// has become of what is dropped and renamed.
+    pub(crate) fn all(&self) -> Vec<Seen> {
         let calls = self.record.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls.iter().map(|call| call.lock().clone()).collect()
     }
@@ -228,11 +234,11 @@ async fn accept<T: AsyncRead + AsyncWrite + Unpin>(
 ) -> bool {
     let Some(Ok((request, respond))) = connection.accept().await else { return false };
     let (head, body) = request.into_parts();
-    let path = head.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
-    let seen = Shared::new(Seen::new(path.clone(), head.headers));
+    let seen = Seen::new(&head.uri, head.headers);
+    let script = record.script(&seen.path);
+    let seen = Shared::new(seen);
     record.calls.lock().unwrap_or_else(PoisonError::into_inner).push(seen.clone());
     record.tell();
-    let script = record.script(&path);
     calls.spawn(script(Call::new(seen, Arc::clone(record), body, respond)));
     true
 }

@@ -50,9 +50,8 @@ impl World {
         let upstream = Upstream::start().await;
         let mut settings = gateway_settings(upstream.address);
         change(&mut settings);
-        let asked = 1 + usize::from(settings.upstream.as_ref().unwrap().token.is_some());
         let server = TestServer::with(settings).await;
-        Self::around(upstream, server, asked).await
+        Self::around(upstream, server).await
     }
 
     /// The same on a store of the test's own.
@@ -60,18 +59,11 @@ impl World {
         let upstream = Upstream::start().await;
         let settings = gateway_settings(upstream.address);
         let server = TestServer::on(open(&settings), &settings).await;
-        Self::around(upstream, server, 1).await
+        Self::around(upstream, server).await
     }
 
-    async fn around(upstream: Upstream, server: TestServer, asked: usize) -> Self {
+    async fn around(upstream: Upstream, server: TestServer) -> Self {
         let root = people(&server).await;
-        // The gateway asks the upstream who it is, with and without its own login.
-        upstream
-            .until("the gateway has looked at it", |calls| {
-                calls.iter().filter(|call| call.end.is_some()).count() == asked
-            })
-            .await;
-        upstream.clear();
         let client = Client::connect(server.address).await;
         Self { upstream, server, client, root }
     }
