@@ -134,7 +134,8 @@ impl Authorizer {
         self.recall(&credential::grpc(header), peer)
     }
 
-    fn recall(
+    /// As [`Authorizer::authenticate_warm`], with a login that has been read already.
+    pub(crate) fn recall(
         &self,
         login: &Result<Login, HeaderError>,
         peer: Peer,

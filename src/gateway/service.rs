@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -18,7 +18,7 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::Credential;
-use super::answer::{Way, check, within};
+use super::answer::{Deadline, Way, check, within};
 use super::deadline::timeout;
 use super::filter::{FilterError, is_filtered};
 use super::follow_up::Event;
@@ -150,57 +150,72 @@ impl Gateway {
     /// Sends a request that the guard has admitted, and answers what the upstream does. Never
     /// fails: every failure is an answer.
     pub async fn forward(&self, request: Request<Body>) -> Response<Body> {
-        let Some(admitted) = request.extensions().get::<Admitted>().cloned() else {
-            // Nobody but the guard may hand us anything.
-            tracing::error!("a request came to the gateway around the guard");
-            return Status::internal("this request has not been authorized").into_http();
+        let answer = match self.open(request) {
+            Ok(call) => self.pass(call).await,
+            Err(status) => Err(status),
         };
-        let trace = Trace::new(&request, admitted.clone(), Arc::clone(&self.0.pace));
-        match self.pass(request, &admitted, trace).await {
-            Ok(answer) => answer,
-            Err(status) => status.into_http(),
-        }
+        answer.unwrap_or_else(Status::into_http)
     }
 
-    async fn pass(
-        &self,
-        request: Request<Body>,
-        admitted: &Admitted,
-        trace: Trace,
-    ) -> Result<Response<Body>, Status> {
-        let (parts, body) = request.into_parts();
-        let deadline = timeout(&parts.headers).and_then(|time| Instant::now().checked_add(time));
+    /// Takes from a request what goes upstream.
+    fn open(&self, mut request: Request<Body>) -> Result<Call, Status> {
+        let Some(admitted) = request.extensions_mut().remove::<Admitted>() else {
+            // Nobody but the guard may hand us anything.
+            tracing::error!("a request came to the gateway around the guard");
+            return Err(Status::internal("this request has not been authorized"));
+        };
         let own = self.0.link.authorization.as_ref();
-        let headers = outgoing(&parts.headers, &admitted.database, own)?;
-        let requirement = admitted.requirement;
-        let caller = parts.extensions.get::<Caller>();
+        let headers = outgoing(request.headers(), &admitted.database, own)?;
+        let deadline = timeout(request.headers()).and_then(|time| Instant::now().checked_add(time));
+        let caller = request.extensions_mut().remove::<Caller>();
+        let trace = Trace::new(caller, admitted, Arc::clone(&self.0.pace));
+        Ok(Call { headers, body: request.into_body(), deadline, trace })
+    }
+
+    // What is rare is boxed: every call would take as much memory as the largest of them.
+    async fn pass(&self, call: Call) -> Result<Response<Body>, Status> {
+        let Call { headers, body, deadline, trace } = call;
+        let requirement = trace.admitted().requirement;
         if Event::is_caused_by(requirement.method) {
-            let answer = self.pass_with_grants(headers, body, admitted, caller, trace);
-            return within(deadline, answer).await.unwrap_or_else(|late| Err(late.status()));
+            let (admitted, caller) = (trace.admitted().clone(), trace.caller().cloned());
+            let answer = self.pass_with_grants(headers, body, &admitted, caller.as_ref(), trace);
+            let answer = within(deadline, Box::pin(answer)).await;
+            return answer.unwrap_or_else(|late| Err(late.status()));
         }
         if is_filtered(requirement) {
-            let answer = self.pass_filtered(headers, body, admitted, caller);
-            let answer = within(deadline, answer).await.unwrap_or_else(|late| Err(late.into()));
-            return answer.map_err(|error| match error {
+            let answer = self.pass_filtered(headers, body, trace.admitted(), trace.caller());
+            let answer = within(deadline, Box::pin(answer)).await;
+            return answer.unwrap_or_else(|late| Err(late.into())).map_err(|error| match error {
                 FilterError::Refused(status) => status,
                 FilterError::Upstream(error) => trace.failed(&error),
             });
         }
         let (link, streaming) = (&self.0.link, requirement.streaming);
-        let sent = async {
-            if streaming {
-                let (answer, own) = link.send_alone(requirement.path, headers, body).await?;
-                return Ok((check(answer)?, Some(own)));
-            }
-            Ok((check(link.send(requirement.path, headers, body).await?)?, None))
+        let answered = {
+            let sent = pin!(async {
+                if streaming {
+                    let (answer, own) = link.send_alone(requirement.path, headers, body).await?;
+                    return Ok((check(answer)?, Some(own)));
+                }
+                Ok((check(link.send(requirement.path, headers, body).await?)?, None))
+            });
+            within(deadline, sent).await
         };
-        let ((parts, body), own) = match within(deadline, sent).await.unwrap_or_else(Err) {
+        let ((parts, body), own) = match answered.unwrap_or_else(Err) {
             Ok(answer) => answer,
             Err(error) => return Err(trace.failed(&error)),
         };
         let (patience, room) = (link.options.patience, Arc::clone(&self.0.room));
         Way { deadline, patience, streaming, room, own, trace }.pass(parts, body).await
     }
+}
+
+/// A request that goes upstream.
+struct Call {
+    headers: HeaderMap,
+    body: Body,
+    deadline: Deadline,
+    trace: Trace,
 }
 
 impl Service<Request<Body>> for Gateway {

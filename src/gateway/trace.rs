@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use http::Request;
 use tonic::Status;
 
 use super::error::UpstreamError;
@@ -19,8 +18,18 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    pub(super) fn new<B>(request: &Request<B>, admitted: Admitted, pace: Arc<LogPace>) -> Self {
-        Self { caller: request.extensions().get::<Caller>().cloned(), admitted, pace }
+    pub(super) fn new(caller: Option<Caller>, admitted: Admitted, pace: Arc<LogPace>) -> Self {
+        Self { caller, admitted, pace }
+    }
+
+    /// Who calls, if that was asked.
+    pub(super) fn caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
+    }
+
+    /// What was decided.
+    pub(super) fn admitted(&self) -> &Admitted {
+        &self.admitted
     }
 
     /// Leaves the line, or counts it for the next one. What the caller is told comes back.

@@ -122,8 +122,16 @@ impl Guard {
         peer: Peer,
         path: &str,
     ) -> Result<Caller, CredentialError> {
+        let known = self.authorizer.recall(&login, peer);
+        if let Some(Ok(caller)) = known {
+            return Ok(caller);
+        }
         let user = login.as_ref().ok().map(|login| login.user_bytes().to_vec());
-        let outcome = self.authorizer.log_in(login, peer).await;
+        let outcome = match known {
+            Some(known) => known,
+            // Boxed, because it is large and rare.
+            None => Box::pin(self.authorizer.log_in(login, peer)).await,
+        };
         if let Err(error) = &outcome
             && let Some(suppressed) = self.paces.of_login(*error).and_then(LogPace::admit)
         {

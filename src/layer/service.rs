@@ -105,7 +105,7 @@ where
         let Self { guard, inner } = self.clone();
         Box::pin(async move {
             if !is_grpc(request.headers()) {
-                return match json::pass(&guard, request).await {
+                return match Box::pin(json::pass(&guard, request)).await {
                     Ok(request) => Ok(inner.oneshot(request).await?.map(Body::new)),
                     Err(refusal) => Ok(refusal),
                 };

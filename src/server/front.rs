@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response, Version};
 use tonic::body::Body;
-use tower::{Layer as _, Service, ServiceExt as _};
+use tower::{Layer as _, Service};
 
 use super::http_api::HttpApi;
 use super::rpcs::Rpcs;
@@ -42,7 +42,7 @@ impl Service<Request<RequestBody>> for Front {
         let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
         request.extensions_mut().insert(Peer::from(peer));
         if request.version() == Version::HTTP_2 && is_grpc(request.headers()) {
-            return Box::pin(self.grpc.clone().oneshot(request));
+            return self.grpc.call(request);
         }
         let http = self.http.clone();
         Box::pin(async move { Ok(http.answer(request).await) })

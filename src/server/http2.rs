@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
+use tokio_util::future::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -35,8 +36,8 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let end = self.end.clone();
-        self.tracker.spawn(async move { end.run_until_cancelled(stream).await });
+        // Not in an async block: it would hold the stream twice, and each task is as large.
+        self.tracker.spawn(stream.with_cancellation_token_owned(self.end.clone()));
     }
 }
 
@@ -57,8 +58,9 @@ where
     let closing = answering.closing.clone();
     let io = WatchedIo::new(io, prefix, deadline, limits.header_timeout);
     let service = service_fn(move |request| {
-        let answering = answering.clone();
-        async move { Ok::<_, Infallible>(answering.answer(request).await) }
+        // Boxed before it is handed on and on: whoever holds it moves it.
+        let answer = Box::pin(answering.clone().answer(request));
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let connection = http2::Builder::new(spawner)
         .timer(TokioTimer::new())

@@ -96,7 +96,8 @@ impl Service<Request<Body>> for Rpcs {
                 // Data takes as long as the upstream takes to read it.
                 deadline.pace();
             }
-            return mark(self.0.upstream.forward(request), endless);
+            let answer = self.0.upstream.forward(request);
+            return if endless { mark(answer, true) } else { Box::pin(answer) };
         }
         if let Some(row) = row.filter(|row| !row.served) {
             return Box::pin(not_served(row, request.into_body()));

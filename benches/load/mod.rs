@@ -1,0 +1,18 @@
+//! What benches over real sockets share: a client that loads a server in a closed loop, processes of
+//! their own for whoever is measured, and rounds in which the sides take turns, so that whatever else
+//! the machine does hits all of them alike.
+//!
+//! A bench that uses this starts itself again for each part that has to be a process: see
+//! [`part::run_if_asked`].
+
+pub(crate) mod call;
+pub(crate) mod client;
+pub(crate) mod nginx;
+pub(crate) mod options;
+pub(crate) mod part;
+pub(crate) mod process;
+pub(crate) mod product;
+pub(crate) mod relay;
+pub(crate) mod rounds;
+pub(crate) mod sample;
+pub(crate) mod upstream;
