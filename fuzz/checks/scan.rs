@@ -4,7 +4,7 @@
 //! An input is the name of a method, a line end, and a message. A name that is none picks a row by
 //! its bytes, so that every row is reached.
 
-use milvus_rbac::layer::{Target, scan};
+use milvus_rbac::layer::{ScanError, Scanner, Target, scan};
 use milvus_rbac::policy::{Requirement, all};
 use milvus_rbac::proto::milvus as pb;
 use prost::Message;
@@ -15,7 +15,9 @@ pub(crate) fn check(bytes: &[u8]) {
     let (name, message) = bytes.split_at(line_end);
     let message = message.get(1..).unwrap_or_default();
     let Some(row) = row(name) else { return };
-    let Ok(target) = scan(message, row) else { return };
+    let whole = scan(message, row);
+    assert_eq!(bytewise(message, row), whole, "{}: split anywhere it reads the same", row.path);
+    let Ok(target) = whole else { return };
     assert!(<()>::decode(message).is_ok(), "{}: well-formed for the scanner only", row.path);
     assert_eq!(scan(message, row).as_ref(), Ok(&target), "{}: read twice", row.path);
     match row.method {
@@ -32,6 +34,14 @@ pub(crate) fn check(bytes: &[u8]) {
         }
         _ => {}
     }
+}
+
+/// The same message, one byte after the other.
+fn bytewise(message: &[u8], row: &'static Requirement) -> Result<Target, ScanError> {
+    let mut scanner = Scanner::new(row);
+    message.iter().try_for_each(|byte| scanner.feed(&[*byte]))?;
+    scanner.finish()?;
+    Ok(scanner.target().clone())
 }
 
 fn row(name: &[u8]) -> Option<&'static Requirement> {
