@@ -136,18 +136,16 @@ impl Way {
     ) -> Result<(), Status> {
         let failed = |error| self.trace.failed(&error);
         loop {
-            let frame = match read.pop_front() {
-                Some(frame) => frame,
-                None => tokio::select! {
+            let frame = if let Some(frame) = read.pop_front() {
+                frame
+            } else {
+                let next = tokio::select! {
                     biased;
                     () = sender.closed() => return Ok(()),
-                    next = within(self.deadline, source.next()) => {
-                        match next.unwrap_or_else(Err).map_err(failed)? {
-                            Some(frame) => frame,
-                            None => return Ok(()),
-                        }
-                    }
-                },
+                    next = within(self.deadline, source.next()) => next.unwrap_or_else(Err),
+                };
+                let Some(frame) = next.map_err(failed)? else { return Ok(()) };
+                frame
             };
             let taken = tokio::time::timeout(self.patience, sender.send(frame));
             match within(self.deadline, taken).await.map_err(failed)? {
