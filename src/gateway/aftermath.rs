@@ -15,9 +15,6 @@ use crate::proto::milvus as pb;
 const DESCRIBE: &str = "/milvus.proto.milvus.MilvusService/DescribeCollection";
 const DATABASES: &str = "/milvus.proto.milvus.MilvusService/ListDatabases";
 
-/// How long one question may take.
-const LIMIT: Duration = Duration::from_secs(10);
-
 /// Pauses between questions to an upstream that does not answer them: about two minutes in all.
 const PAUSES: [Duration; 8] = [
     Duration::from_millis(100),
@@ -99,7 +96,7 @@ async fn has_happened(link: &Link, event: &Event) -> Result<Option<bool>, Upstre
         Event::Renamed { from: (database, name), .. } => is_gone(link, database, name).await,
         Event::DatabaseDropped { database } => {
             let request = pb::ListDatabasesRequest::default();
-            let whole = link.ask(DATABASES, &request, database, true, LIMIT).await?;
+            let whole = link.ask(DATABASES, &request, database, true).await?;
             let answer = whole.message::<pb::ListDatabasesResponse>()?;
             let answer = answer.filter(|answer| answer.status.as_ref().is_none_or(is_success));
             Ok(answer.map(|answer| !answer.db_names.contains(database)))
@@ -154,5 +151,5 @@ async fn describe(
         collection_name: name.to_owned(),
     };
     // The two requests have these fields alike.
-    link.ask(DESCRIBE, &request, database, true, LIMIT).await?.message()
+    link.ask(DESCRIBE, &request, database, true).await?.message()
 }

@@ -1,7 +1,5 @@
 //! Whether the upstream can be used around the gateway.
 
-use std::time::Duration;
-
 use tonic::Code;
 
 use super::Gateway;
@@ -19,16 +17,13 @@ pub enum Exposure {
     Open,
 }
 
-/// How long it may take to find out.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 impl Gateway {
     /// Asks the upstream for its version without a login.
     ///
     /// # Errors
     /// It cannot be reached, or does not speak gRPC.
     pub async fn exposure(&self) -> Result<Exposure, UpstreamError> {
-        match self.link().ask_version(false, PATIENCE).await? {
+        match self.link().ask_version(false).await? {
             Code::Unauthenticated | Code::PermissionDenied => Ok(Exposure::Closed),
             _ if self.is_private() => Ok(Exposure::Private),
             _ => Ok(Exposure::Open),
@@ -43,7 +38,7 @@ impl Gateway {
         if self.link().authorization.is_none() {
             return Ok(None);
         }
-        let code = self.link().ask_version(true, PATIENCE).await?;
+        let code = self.link().ask_version(true).await?;
         Ok(Some(code != Code::Unauthenticated))
     }
 

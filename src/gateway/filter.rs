@@ -6,7 +6,6 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::Gateway;
-use super::answer::check;
 use super::error::UpstreamError;
 use super::lists::{UnevenLists, retain_collections, retain_databases};
 use super::whole::Whole;
@@ -46,9 +45,8 @@ impl Gateway {
         caller: Option<&Caller>,
     ) -> Result<Response<Body>, FilterError> {
         let requirement = admitted.requirement;
-        let answer = self.link().send(requirement.path, headers, body).await;
-        let (parts, body) = answer.and_then(check)?;
-        let mut whole = Whole::read(parts, body).await?.welcome()?;
+        let answer = self.link().send_for_whole(requirement.path, headers, body).await?;
+        let mut whole = answer.welcome()?;
         let caller = caller.ok_or_else(|| {
             FilterError::Refused(Status::internal("a list has been asked for by nobody"))
         })?;

@@ -12,17 +12,15 @@ use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Frame;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use prost::Message as _;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::Gateway;
 use super::aftermath::{Outcome, find_out, outcome, real_name};
-use super::answer::check;
 use super::deadline::TIMEOUT;
 use super::error::UpstreamError;
-use super::link::whole;
 use super::trace::Trace;
 use super::whole::{Whole, framed};
 use crate::admin::{Admin, AdminError};
@@ -132,10 +130,7 @@ impl Gateway {
         if let Some(collection) = real_name(self.link(), &event).await? {
             return Ok(by_alias(&event, &collection));
         }
-        let sent = async {
-            let (parts, body) = check(self.link().send(path, headers, whole(frame)).await?)?;
-            Whole::read(parts, body).await
-        };
+        let sent = self.link().send_for_whole(path, headers, Body::new(Full::new(frame)));
         let answer = tokio::time::timeout(LIMIT, sent).await.unwrap_or(Err(UpstreamError::Late));
         match outcome(&answer) {
             Outcome::Done => {

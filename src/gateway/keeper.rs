@@ -15,10 +15,8 @@ use super::link::Link;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How often the upstream is asked whether it answers, and how long it has for that: one that is
-/// busy is not one that is gone.
+/// How often the upstream is asked whether it answers.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often it may leave that unanswered before other connections are made.
 const MOST_SILENT: u32 = 3;
@@ -53,7 +51,7 @@ pub(super) async fn keep(link: &Link, reachable: &watch::Sender<Option<bool>>) {
 /// Whether the upstream answers a call. What it answers does not matter.
 async fn look(link: &Link) -> Result<(), UpstreamError> {
     link.pool.connect().await?;
-    link.ask_version(true, PATIENCE).await.map(drop)
+    link.ask_version(true).await.map(drop)
 }
 
 /// Waits until there is a reason to look again.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
@@ -21,8 +20,12 @@ use super::metadata::outgoing;
 use super::pool::Pool;
 use super::whole::{Whole, framed};
 use super::{Credential, UpstreamOptions};
+use crate::model::DEFAULT_DATABASE;
 
 const VERSION: &str = "/milvus.proto.milvus.MilvusService/GetVersion";
+
+/// How long the upstream has for a question of ours: one that is busy is not one that is gone.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who asks.
 const OURSELVES: HeaderValue =
@@ -93,39 +96,37 @@ impl Link {
         Ok(request)
     }
 
-    /// A call of our own, with our login or without one, that has to be over within `limit`.
+    /// Sends a call and reads its answer to the end.
+    pub(super) async fn send_for_whole(
+        &self,
+        path: &'static str,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<Whole, UpstreamError> {
+        let (parts, body) = check(self.send(path, headers, body).await?)?;
+        Whole::read(parts, body).await
+    }
+
+    /// A call of our own, with our login or without one, that has to be over within ten seconds.
     pub(super) async fn ask(
         &self,
         path: &'static str,
         message: &impl Message,
         database: &str,
         login: bool,
-        limit: Duration,
     ) -> Result<Whole, UpstreamError> {
         let login = self.authorization.as_ref().filter(|_| login);
         let headers = outgoing(&HeaderMap::new(), database, login);
         let mut headers = headers.map_err(|status| UpstreamError::Garbage(status.to_string()))?;
         // Its log tells our questions from the calls of others.
         headers.insert(USER_AGENT, OURSELVES);
-        let asked = async {
-            let body = Body::new(Full::new(framed(message)));
-            let (parts, body) = check(self.send(path, headers, body).await?)?;
-            Whole::read(parts, body).await
-        };
-        tokio::time::timeout(limit, asked).await.unwrap_or(Err(UpstreamError::Late))
+        let body = Body::new(Full::new(framed(message)));
+        let asked = self.send_for_whole(path, headers, body);
+        tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(UpstreamError::Late))
     }
 
     /// Asks for the version; what the call came to.
-    pub(super) async fn ask_version(
-        &self,
-        login: bool,
-        limit: Duration,
-    ) -> Result<Code, UpstreamError> {
-        Ok(self.ask(VERSION, &(), "default", login, limit).await?.status())
+    pub(super) async fn ask_version(&self, login: bool) -> Result<Code, UpstreamError> {
+        Ok(self.ask(VERSION, &(), DEFAULT_DATABASE, login).await?.status())
     }
-}
-
-/// A body that has come whole.
-pub(super) fn whole(frame: Bytes) -> Body {
-    Body::new(Full::new(frame))
 }
