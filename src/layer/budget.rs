@@ -29,7 +29,11 @@ impl Share {
     /// Takes as much as the request holds now, or says that there is not so much left.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         let total = &self.budget.0;
-        if bytes <= self.bytes {
+        if bytes == self.bytes {
+            // As nearly always: the counter is everybody's.
+            return true;
+        }
+        if bytes < self.bytes {
             total.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
             self.bytes = bytes;
             return true;
@@ -47,7 +51,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.take(0);
     }
 }
 
