@@ -17,7 +17,8 @@ use tower::{Service, ServiceExt as _};
 use super::upstream::Upstream;
 use super::{BodyDeadline, Endless};
 use crate::grpc::MilvusRpcs;
-use crate::policy::{Requirement, find};
+use crate::layer::Admitted;
+use crate::policy::Requirement;
 use crate::proto::DESCRIPTORS;
 use crate::proto::milvus::milvus_service_server::{MilvusServiceServer, SERVICE_NAME};
 
@@ -83,15 +84,18 @@ impl Service<Request<Body>> for Rpcs {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let row = find(request.uri().path());
-        let endless = row.is_some_and(|row| row.streaming);
-        let many_requests = row.is_some_and(|row| row.many_requests);
+        let Some(row) = request.extensions().get::<Admitted>().map(|it| it.requirement) else {
+            // Nobody but the guard may hand us anything.
+            let status = Status::internal("this request has not been authorized");
+            return Box::pin(async move { Ok(status.into_http()) });
+        };
+        let (endless, many_requests) = (row.streaming, row.many_requests);
         if let Some(deadline) = request.extensions().get::<BodyDeadline>().filter(|_| many_requests)
         {
             // Its requests come as long as the stream lives.
             deadline.lift();
         }
-        if row.is_some_and(|row| self.0.upstream.answers(row)) {
+        if self.0.upstream.answers(row) {
             if let Some(deadline) = request.extensions().get::<BodyDeadline>() {
                 // Data takes as long as the upstream takes to read it.
                 deadline.pace();
@@ -99,7 +103,7 @@ impl Service<Request<Body>> for Rpcs {
             let answer = self.0.upstream.forward(request);
             return if endless { mark(answer, true) } else { Box::pin(answer) };
         }
-        if let Some(row) = row.filter(|row| !row.served) {
+        if !row.served {
             return Box::pin(not_served(row, request.into_body()));
         }
         let service = request.uri().path().strip_prefix('/').and_then(|path| path.split_once('/'));
