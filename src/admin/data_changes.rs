@@ -15,6 +15,11 @@ use crate::model::{
 };
 use crate::snapshot::Snapshot;
 
+/// A database; an empty name means `default`.
+fn named(database: &str) -> &str {
+    if database.is_empty() { DEFAULT_DATABASE } else { database }
+}
+
 /// A collection by its database and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
@@ -24,8 +29,7 @@ struct Place {
 
 impl Place {
     fn new(database: &str, name: &str) -> Self {
-        let database = if database.is_empty() { DEFAULT_DATABASE } else { database };
-        Self { database: database.to_owned(), name: name.to_owned() }
+        Self { database: named(database).to_owned(), name: name.to_owned() }
     }
 
     fn describe(&self) -> String {
@@ -96,7 +100,7 @@ impl Admin {
         caller: &Caller,
         database: &str,
     ) -> Result<(), AdminError> {
-        let database = if database.is_empty() { DEFAULT_DATABASE } else { database }.to_owned();
+        let database = named(database).to_owned();
         let trace = self.trace(caller, "remove grants of dropped database", &database);
         let plan = move |state: &Snapshot| -> Planned {
             let grants = state.grants();
