@@ -19,8 +19,8 @@ use super::client::{Client, metadata, rest};
 use super::flow;
 use super::message::{COLLECTION, text};
 use super::seen::End;
+use super::streams::operated;
 use super::world::{ANN, NOBODY, World};
-use crate::privileges::client::{entity, operate};
 use crate::support::{ROOT, framed, milvus_path, success};
 use crate::transport::toy::within;
 
@@ -71,9 +71,7 @@ async fn answers_that_nobody_takes_do_not_stop_those_of_others() {
 #[tokio::test]
 async fn a_stream_that_nobody_reads_ends_with_the_right_to_it() {
     let world = World::start().await;
-    let mut grant = entity("r", ("Global", "*"), "UpdateReplicateConfiguration");
-    "*".clone_into(&mut grant.db_name);
-    assert_eq!(operate(&world.root, grant, 0).await, success());
+    operated(&world, "UpdateReplicateConfiguration", 0).await;
     world.upstream.on("CreateReplicateStream", |mut call| async move {
         let headers = header_map(&[("content-type", "application/grpc")]);
         let mut stream = call.begin(200, headers);
@@ -194,9 +192,7 @@ async fn an_answer_that_is_broken_off_while_nobody_reads_ends_with_its_reason() 
 #[tokio::test]
 async fn a_stream_that_the_upstream_does_not_read_ends_for_it_too() {
     let world = World::start().await;
-    let mut grant = entity("r", ("Global", "*"), "UpdateReplicateConfiguration");
-    "*".clone_into(&mut grant.db_name);
-    assert_eq!(operate(&world.root, grant, 0).await, success());
+    operated(&world, "UpdateReplicateConfiguration", 0).await;
     world.upstream.on("CreateReplicateStream", |mut call| async move {
         let headers = header_map(&[("content-type", "application/grpc")]);
         let mut stream = call.begin(200, headers);

@@ -35,7 +35,8 @@ async fn world() -> World {
     world
 }
 
-async fn operated(world: &World, privilege: &str, r#type: i32) {
+/// Gives the role of [`ANN`] a privilege on everything, or takes it.
+pub(super) async fn operated(world: &World, privilege: &str, r#type: i32) {
     let mut grant = entity("r", ("Global", "*"), privilege);
     "*".clone_into(&mut grant.db_name);
     assert_eq!(operate(&world.root, grant, r#type).await, success(), "{privilege}");
