@@ -19,9 +19,9 @@ use load::call::{Call, message};
 use load::client::{Client, Shape};
 use load::options::Options;
 use load::process::Process;
-use load::product::{COLLECTION, LOGIN};
 use load::rounds::{Goal, Side, compare};
 use load::sample::{count, median, spread};
+use load::state::{COLLECTION, LOGIN, fill};
 use load::upstream::{LARGE_ANSWER, SMALL_ANSWER};
 use load::{nginx, part, product, relay};
 
@@ -54,7 +54,7 @@ fn main() {
 async fn run(options: &Options) {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
-    product::fill(&data).await;
+    fill(&data, product::SIZE).await;
     let upstream = part::start("upstream", &[]);
     println!("load of the machine before: {}", load_average());
     if options.has("small") {
@@ -104,20 +104,20 @@ fn search() -> Call {
         (8, b"embedding"),
         (9, b"id"),
     ];
-    Call::new("Search", LOGIN, &message(&fields), SMALL_ANSWER)
+    Call::new("Search", LOGIN, &message(&fields), Some(SMALL_ANSWER))
 }
 
 /// A call with 100 MiB, of which each reader takes at most `pace` bytes a second, if that is said.
 fn insert(pace: &str) -> Call {
     let rows = vec![7; 100 * MIB];
     let fields: [(u8, &[u8]); 3] = [(2, b"default"), (3, COLLECTION), (5, &rows)];
-    paced(Call::new("Insert", LOGIN, &message(&fields), 0), pace)
+    paced(Call::new("Insert", LOGIN, &message(&fields), Some(0)), pace)
 }
 
 /// A call that is answered with 100 MiB.
 fn query() -> Call {
     let fields: [(u8, &[u8]); 2] = [(2, b"default"), (3, COLLECTION)];
-    Call::new("Query", LOGIN, &message(&fields), LARGE_ANSWER)
+    Call::new("Query", LOGIN, &message(&fields), Some(LARGE_ANSWER))
 }
 
 fn paced(mut call: Call, pace: &str) -> Call {

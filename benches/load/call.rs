@@ -1,5 +1,8 @@
 //! A unary gRPC call as it stands on the wire.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 
@@ -8,16 +11,41 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 pub(crate) struct Call {
     pub(crate) method: &'static str,
     pub(crate) headers: HeaderMap,
-    /// One message behind its prefix.
-    pub(crate) frame: Bytes,
-    /// Bytes of the answer's message; another number is a failure.
-    pub(crate) answer: usize,
+    message: Message,
+    /// Bytes of the answer's message; another number is a failure, unless none is said.
+    pub(crate) answer: Option<usize>,
+}
+
+/// What it says, behind its prefix: the same each time, or by the number of the call.
+#[derive(Clone)]
+enum Message {
+    Same(Bytes),
+    Counted(Arc<AtomicUsize>, Arc<dyn Fn(usize) -> Vec<u8> + Send + Sync>),
 }
 
 impl Call {
     /// A call with the headers that pymilvus sends, in the name of `login` (`user:password` in
     /// base64).
-    pub(crate) fn new(method: &'static str, login: &str, message: &[u8], answer: usize) -> Self {
+    pub(crate) fn new(
+        method: &'static str,
+        login: &str,
+        message: &[u8],
+        answer: Option<usize>,
+    ) -> Self {
+        Self::saying(method, login, Message::Same(frame(message)), answer)
+    }
+
+    /// A call whose message is made from its number. It changes something, so it is answered with
+    /// an empty status, or it failed.
+    pub(crate) fn counted(
+        method: &'static str,
+        login: &str,
+        message: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        Self::saying(method, login, Message::Counted(Arc::default(), Arc::new(message)), Some(0))
+    }
+
+    fn saying(method: &'static str, login: &str, message: Message, answer: Option<usize>) -> Self {
         let headers = [
             ("content-type", "application/grpc"),
             ("te", "trailers"),
@@ -31,7 +59,15 @@ impl Call {
         let headers = headers.map(|(name, value)| {
             (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
         });
-        Self { method, headers: HeaderMap::from_iter(headers), frame: frame(message), answer }
+        Self { method, headers: HeaderMap::from_iter(headers), message, answer }
+    }
+
+    /// The next message, behind its prefix.
+    pub(crate) fn frame(&self) -> Bytes {
+        match &self.message {
+            Message::Same(frame) => frame.clone(),
+            Message::Counted(number, make) => frame(&make(number.fetch_add(1, Ordering::Relaxed))),
+        }
     }
 
     /// What stands in front of the body.

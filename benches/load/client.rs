@@ -121,7 +121,7 @@ async fn answered(
 ) {
     let mut sender = sender.ready().await.unwrap();
     let (answer, mut body) = sender.send_request(head, false).unwrap();
-    let sending = send(&mut body, call.frame.clone(), true);
+    let sending = send(&mut body, call.frame(), true);
     let receiving = async {
         let answer = answer.await.unwrap();
         let (head, mut body) = answer.into_parts();
@@ -164,5 +164,9 @@ pub(crate) async fn receive(stream: &mut RecvStream, pace: Option<usize>) -> usi
 
 fn check(call: &Call, length: usize, last: &HeaderMap) {
     assert_eq!(last.get("grpc-status").unwrap(), "0", "{last:?}");
-    assert_eq!(length, call.answer + 5);
+    assert!(
+        call.answer.is_none_or(|answer| length == answer + 5),
+        "{length} bytes: {}",
+        call.method
+    );
 }

@@ -5,7 +5,10 @@
 //! A bench that uses this starts itself again for each part that has to be a process: see
 //! [`part::run_if_asked`].
 
+#![allow(dead_code, reason = "each bench uses a part of it")]
+
 pub(crate) mod call;
+pub(crate) mod changes;
 pub(crate) mod client;
 pub(crate) mod nginx;
 pub(crate) mod options;
@@ -15,4 +18,5 @@ pub(crate) mod product;
 pub(crate) mod relay;
 pub(crate) mod rounds;
 pub(crate) mod sample;
+pub(crate) mod state;
 pub(crate) mod upstream;

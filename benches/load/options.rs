@@ -1,5 +1,6 @@
 //! What can be said to a load bench behind `--`.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::client::Shape;
@@ -16,6 +17,24 @@ pub(crate) struct Options {
     pub(crate) shape: String,
     /// The binary to be measured (`--binary`), if not the one that cargo has just built.
     pub(crate) binary: String,
+    /// Where data is made, and found again by the next run (`--home`); a place that goes with this
+    /// run, if none is named.
+    home: Option<PathBuf>,
+}
+
+/// A directory, which may go with its handle.
+pub(crate) enum Home {
+    Kept(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl Home {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(directory) => directory.path(),
+        }
+    }
 }
 
 impl Options {
@@ -27,6 +46,7 @@ impl Options {
             only: String::new(),
             shape: String::new(),
             binary: env!("CARGO_BIN_EXE_milvus-rbac").to_owned(),
+            home: None,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -40,11 +60,23 @@ impl Options {
                 "--only" => options.only = value(),
                 "--shape" => options.shape = value(),
                 "--binary" => options.binary = value(),
+                "--home" => options.home = Some(value().into()),
                 "--bench" => {}
                 other => panic!("{other}: see benches/README.md for what there is"),
             }
         }
         options
+    }
+
+    /// Where data is made.
+    pub(crate) fn home(&self) -> Home {
+        match &self.home {
+            Some(path) => {
+                std::fs::create_dir_all(path).unwrap();
+                Home::Kept(path.clone())
+            }
+            None => Home::Temporary(tempfile::tempdir().unwrap()),
+        }
     }
 
     /// Whether this load is asked for.

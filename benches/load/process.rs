@@ -52,13 +52,8 @@ impl Process {
 
     /// Memory that is resident, in bytes, and the most that has been since [`Process::forget_peak`].
     pub(crate) fn resident(&self) -> (usize, usize) {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            let kibibytes: usize = line.split_whitespace().next().unwrap().parse().unwrap();
-            kibibytes << 10
-        };
-        (field("VmRSS:"), field("VmHWM:"))
+        let id = self.child.id();
+        (field(id, "VmRSS:").unwrap(), field(id, "VmHWM:").unwrap())
     }
 
     /// From now on the peak is that of what follows.
@@ -74,6 +69,28 @@ impl Drop for Process {
         let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         let _ = self.child.wait();
     }
+}
+
+/// Runs a command to its end, which has to be a good one; the most memory that was resident
+/// meanwhile, in bytes, looked at every few milliseconds.
+pub(crate) fn peak_of(mut command: Command) -> usize {
+    let mut child = command.spawn().unwrap();
+    let mut peak = 0;
+    loop {
+        if let Some(ended) = child.try_wait().unwrap() {
+            assert!(ended.success(), "{command:?}: {ended}");
+            return peak;
+        }
+        peak = peak.max(field(child.id(), "VmHWM:").unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A field of memory of a process, in bytes, while it runs.
+fn field(id: u32, name: &str) -> Option<usize> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.split_whitespace().next()?.parse::<usize>().ok()? << 10)
 }
 
 /// The time that processors have spent on this process.

@@ -48,3 +48,9 @@ pub(crate) fn spread(values: &[f64]) -> (f64, f64) {
 pub(crate) fn count(number: usize) -> f64 {
     number as f64
 }
+
+/// What so many of a hundred stay below.
+pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[(values.len() - 1) * percent / 100]
+}

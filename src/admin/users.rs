@@ -97,7 +97,8 @@ impl Admin {
         let Some(user) = UserName::new(&name) else {
             return Err(AdminError::Name(NameError::UserEmpty));
         };
-        let credential = Credential { hash, description: new.description, time_tick: 0 };
+        let credential =
+            Credential { hash, description: new.description.map(Into::into), time_tick: 0 };
         let admin = self.clone();
         Ok(move |state: &Snapshot| {
             admin.check_new_user(state, user.as_str())?;
@@ -216,7 +217,7 @@ impl Admin {
                 credential.hash = hash.clone();
             }
             if let Some(description) = &description {
-                credential.description = Some(description.clone());
+                credential.description = Some(description.as_str().into());
             }
             let changed = credential != entry.credential;
             let record = Change::Put(Record::User(user.clone(), credential));

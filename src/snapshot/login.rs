@@ -5,11 +5,13 @@
 //! reader needs no lock and no second look-up.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
 
-/// A slot that is filled once, shared by all snapshots that hold the same credential.
+use once_cell::race::OnceBox;
+
+/// A slot that is filled once. Most users of a large state never log in at this replica, so an empty
+/// one is small. A clone holds what the original held then.
 #[derive(Clone, Default)]
-pub struct LoginMemo(Arc<OnceLock<[u8; 32]>>);
+pub struct LoginMemo(OnceBox<[u8; 32]>);
 
 impl LoginMemo {
     /// The digest, once a login has succeeded.
@@ -21,7 +23,7 @@ impl LoginMemo {
     /// Remembers a digest; the first one stays.
     pub fn remember(&self, digest: [u8; 32]) {
         // A second writer brings an equally good digest, so losing the race loses nothing.
-        let _ = self.0.set(digest);
+        let _ = self.0.set(Box::new(digest));
     }
 }
 

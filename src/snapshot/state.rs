@@ -52,10 +52,21 @@ impl Snapshot {
     ) -> Self {
         let mut snapshot = Self { revision, ..Self::new(builtin) };
         for record in records {
-            snapshot.put(&record);
+            snapshot.add(record);
         }
         snapshot.settle();
         snapshot
+    }
+
+    /// Adds a record to a state that is being read, in which nobody has logged in yet.
+    pub fn add(&mut self, record: Record) {
+        match record {
+            Record::User(name, credential) => {
+                let user = User { credential, login: LoginMemo::default() };
+                self.users.insert(name, Arc::new(user));
+            }
+            record => self.put(&record),
+        }
     }
 
     /// Takes over what an earlier state remembers of logins, for users whose hash is the same: a

@@ -60,6 +60,17 @@ pub struct Loaded {
     pub as_of: Option<Uptime>,
 }
 
+/// A step of reading the whole state.
+#[derive(Debug)]
+pub enum Loading {
+    /// What came before counts for nothing: it is read anew.
+    Anew,
+    /// A record.
+    Record(Record),
+    /// A key under our prefixes whose key or value is not understood; it is kept untouched.
+    NotUnderstood(String),
+}
+
 /// What a scan went through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scanned {
@@ -113,12 +124,30 @@ pub trait Store: Debug + Send {
     /// If the last sync failed; nothing acknowledged depends on it.
     fn close(&mut self) -> Result<(), StoreError>;
 
-    /// Reads the whole state. A store of our own starts at revision 0.
+    /// Reads the whole state, a record at a time: there may be millions. A store of our own starts
+    /// at revision 0.
+    ///
+    /// # Errors
+    /// As for [`Store::scan`].
+    fn load_each(&mut self, take: &mut dyn FnMut(Loading)) -> Result<Scanned, StoreError> {
+        scan_records(self, take)
+    }
+
+    /// The same, all in one place.
     ///
     /// # Errors
     /// As for [`Store::scan`].
     fn load(&mut self) -> Result<Loaded, StoreError> {
-        load_from(self)
+        let (mut records, mut ignored) = (Vec::new(), Vec::new());
+        let Scanned { revision, as_of } = self.load_each(&mut |loading| match loading {
+            Loading::Anew => {
+                records.clear();
+                ignored.clear();
+            }
+            Loading::Record(record) => records.push(record),
+            Loading::NotUnderstood(key) => ignored.push(key),
+        })?;
+        Ok(Loaded { revision, records, ignored, as_of })
     }
 
     /// Writes changes in their written form, on top of the state at `base`.
@@ -164,15 +193,17 @@ pub trait Store: Debug + Send {
 }
 
 /// The records of a scan.
-fn load_from(store: &mut (impl Store + ?Sized)) -> Result<Loaded, StoreError> {
-    let mut records = Vec::new();
-    let mut ignored = Vec::new();
-    let Scanned { revision, as_of } = store.scan(&mut |key, value| {
+fn scan_records(
+    store: &mut (impl Store + ?Sized),
+    take: &mut dyn FnMut(Loading),
+) -> Result<Scanned, StoreError> {
+    store.scan(&mut |key, value| {
         let read = record::read(key, value);
         if !read.is_understood {
-            ignored.push(String::from_utf8_lossy(key).into_owned());
+            take(Loading::NotUnderstood(String::from_utf8_lossy(key).into_owned()));
         }
-        records.extend(read.record);
-    })?;
-    Ok(Loaded { revision, records, ignored, as_of })
+        if let Some(record) = read.record {
+            take(Loading::Record(record));
+        }
+    })
 }

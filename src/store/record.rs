@@ -79,7 +79,7 @@ struct StoredCredential<'a> {
     #[serde(borrow)]
     encrypted_password: Option<Cow<'a, str>>,
     time_tick: Option<u64>,
-    description: Option<String>,
+    description: Option<Box<str>>,
 }
 
 /// A value that does not decode is a user all the same, who cannot log in: the name is taken, and a

@@ -24,10 +24,11 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::clock::Uptime;
 use crate::freshness::Freshness;
 use crate::model::{BuiltinGroups, Change, Revision};
 use crate::snapshot::{Snapshot, SnapshotCell};
-use crate::store::{Store, StoreError, Wake};
+use crate::store::{Loading, Scanned, Store, StoreError, Wake};
 
 use ignored::Ignored;
 use job::{Check, Job};
@@ -128,12 +129,11 @@ impl Writer {
         builtin: Arc<BuiltinGroups>,
         freshness: Arc<Freshness>,
     ) -> Result<(Self, Arc<SnapshotCell>), StoreError> {
-        let loaded = store.load()?;
+        let read = read_state(&mut *store, builtin)?;
         let mut ignored = Ignored::default();
-        ignored.report(loaded.ignored);
-        let snapshot = Snapshot::from_records(loaded.revision, loaded.records, builtin);
-        let cell = Arc::new(SnapshotCell::new(snapshot));
-        if let Some(as_of) = loaded.as_of {
+        ignored.report(read.ignored);
+        let cell = Arc::new(SnapshotCell::new(read.state));
+        if let Some(as_of) = read.as_of {
             freshness.confirm(as_of);
         }
         let description = store.describe();
@@ -259,6 +259,29 @@ impl Shared {
     fn send(&self, message: Message) -> bool {
         lock(&self.queue).as_ref().is_some_and(|queue| queue.send(message).is_ok())
     }
+}
+
+/// What a store holds, as the state that its records make.
+struct Read {
+    state: Snapshot,
+    ignored: Vec<String>,
+    as_of: Option<Uptime>,
+}
+
+/// Reads a store. The state grows with the records, so that nothing is held twice.
+fn read_state(store: &mut dyn Store, builtin: Arc<BuiltinGroups>) -> Result<Read, StoreError> {
+    let empty = Snapshot::new(builtin);
+    let (mut state, mut ignored) = (empty.clone(), Vec::new());
+    let Scanned { revision, as_of } = store.load_each(&mut |loading| match loading {
+        Loading::Anew => {
+            state = empty.clone();
+            ignored.clear();
+        }
+        Loading::Record(record) => state.add(record),
+        Loading::NotUnderstood(key) => ignored.push(key),
+    })?;
+    state.set_revision(revision);
+    Ok(Read { state, ignored, as_of })
 }
 
 /// The lock guards one pointer; a panic cannot leave it half changed.

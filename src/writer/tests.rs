@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{Record, Role, RoleName};
-use crate::store::{Commit, Loaded, Scanned, Writes};
+use crate::store::{Commit, Loading, Scanned, Writes};
 
 /// What a scripted store does next.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,17 +51,15 @@ impl Store for ScriptedStore {
         "scripted:".to_owned()
     }
 
-    fn load(&mut self) -> Result<Loaded, StoreError> {
+    fn load_each(&mut self, take: &mut dyn FnMut(Loading)) -> Result<Scanned, StoreError> {
         let medium = self.0.lock().unwrap();
         if medium.broken {
             return Err(StoreError::NotOpen);
         }
-        Ok(Loaded {
-            revision: Revision(medium.revision),
-            records: medium.records.clone(),
-            ignored: Vec::new(),
-            as_of: None,
-        })
+        for record in &medium.records {
+            take(Loading::Record(record.clone()));
+        }
+        Ok(Scanned { revision: Revision(medium.revision), as_of: None })
     }
 
     fn commit(&mut self, base: Revision, changes: &[Change]) -> Commit {

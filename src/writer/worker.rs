@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use super::batch::Batch;
 use super::ignored::Ignored;
 use super::job::Job;
-use super::{Message, WriteError};
+use super::{Message, Read, WriteError, read_state};
 use crate::freshness::Freshness;
 use crate::model::Revision;
 use crate::snapshot::{Snapshot, SnapshotCell};
-use crate::store::{Commit, Loaded, News, Store, StoreError};
+use crate::store::{Commit, News, Store, StoreError};
 
 /// Most operations in one batch. Large enough to spread a sync over many callers, small enough
 /// that the first of them does not wait for long.
@@ -252,12 +252,11 @@ impl Worker {
 
     /// Reads the state afresh and publishes it.
     fn load(&mut self) -> Result<(), StoreError> {
-        let Loaded { revision, records, ignored, as_of } = self.store.load()?;
         let before = self.published.cell.get();
         let builtin = Arc::clone(before.builtin_groups());
-        let mut snapshot = Snapshot::from_records(revision, records, builtin);
-        snapshot.keep_logins(&before);
-        self.published.cell.publish(Arc::new(snapshot));
+        let Read { mut state, ignored, as_of } = read_state(&mut *self.store, builtin)?;
+        state.keep_logins(&before);
+        self.published.cell.publish(Arc::new(state));
         if let Some(as_of) = as_of {
             self.published.freshness.confirm(as_of);
         }

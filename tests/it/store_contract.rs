@@ -235,7 +235,7 @@ fn every_kind_of_record_is_kept(place: &dyn Place) {
     let id = target.grant_id();
     let old = Credential {
         hash: PasswordHash::new("$2a$10$x"),
-        description: Some("on \"call\" <now>".to_owned()),
+        description: Some("on \"call\" <now>".into()),
         time_tick: 459_270_061_531_234_306,
     };
     let records = [

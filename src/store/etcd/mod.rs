@@ -66,7 +66,7 @@ use self::client::Client;
 use self::commit::Uploaded;
 use self::following::Following;
 use self::layout::{FENCE, Layout};
-use super::{Commit, Loaded, News, Scanned, Store, StoreError, Wake, Writes, load_from};
+use super::{Commit, Loading, News, Scanned, Store, StoreError, Wake, Writes, scan_records};
 use crate::model::Revision;
 use crate::proto::etcdserverpb::{RangeRequest, RangeResponse};
 
@@ -239,14 +239,14 @@ impl Store for EtcdStore {
         Ok(scanned)
     }
 
-    fn load(&mut self) -> Result<Loaded, StoreError> {
+    fn load_each(&mut self, take: &mut dyn FnMut(Loading)) -> Result<Scanned, StoreError> {
         for _ in 1..READINGS {
-            match load_from(self) {
-                Err(StoreError::NewsLost { .. }) => {}
-                loaded => return loaded,
+            match scan_records(self, take) {
+                Err(StoreError::NewsLost { .. }) => take(Loading::Anew),
+                scanned => return scanned,
             }
         }
-        load_from(self)
+        scan_records(self, take)
     }
 
     fn write(&mut self, base: Revision, writes: Writes) -> Commit {

@@ -183,6 +183,7 @@ fn record() -> impl Strategy<Value = Record> {
         (user(), any::<String>(), any::<u64>(), any::<Option<String>>()).prop_map(
             |(user, hash, time_tick, description)| {
                 let hash = PasswordHash::new(&hash);
+                let description = description.map(String::into_boxed_str);
                 Record::User(user, Credential { hash, description, time_tick })
             }
         ),

@@ -15,6 +15,7 @@ mod mark;
 mod meta;
 mod open;
 mod opened;
+mod page;
 mod permissions;
 
 pub use durable::SyncFile;

@@ -16,8 +16,9 @@ use super::meta::Meta;
 use super::opened::Opened;
 use super::{SledOptions, StoreError, attempt, io_error, permissions};
 
-/// Bytes of pages that sled keeps in memory. Only a commit reads any, and only those it changes.
-const CACHE: u64 = 32 * 1024 * 1024;
+/// Bytes of pages that sled keeps in memory, besides what it needs to find them. Only a commit
+/// reads any, and only those it changes.
+const CACHE: u64 = 8 * 1024 * 1024;
 
 /// Opens a directory with all checks.
 pub(super) fn open(
