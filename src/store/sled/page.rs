@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn a_page_is_full_by_its_bytes() {
         let mut page = Page::default();
-        page.add(b"key", &[0; FULL - 4]);
+        page.add(b"key", &vec![0; FULL - 4]);
         assert!(!page.is_full());
         page.add(b"k", b"");
         assert!(page.is_full());
