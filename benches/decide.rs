@@ -25,19 +25,15 @@ use milvus_rbac::model::{
 use milvus_rbac::policy::{Claims, Request, Requirement, Rules, decide, find};
 use milvus_rbac::snapshot::Snapshot;
 
+#[path = "load/dice.rs"]
+mod dice;
+
+use dice::dice;
+
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 const GRANTS_PER_ROLE: usize = 100;
 const WARM: usize = 1_000;
 const PRIVILEGES: [&str; 4] = ["Search", "Query", "Insert", "Delete"];
-
-const RULES: Rules = Rules {
-    enforced: true,
-    open_polling: false,
-    root_needs_role: false,
-    open_health: true,
-    public_role: false,
-    ghost_roles: false,
-};
 
 /// Milvus's model without its special actions, which this data does not use. Roles are asked one
 /// after another, outside of it.
@@ -172,7 +168,7 @@ fn ours(state: &Snapshot, question: &Question) -> bool {
         objects: &question.objects,
         claims: Claims::default(),
     };
-    decide(state, RULES, &request).is_allowed()
+    decide(state, Rules::DOCUMENTED, &request).is_allowed()
 }
 
 fn theirs(enforcer: &Enforcer, data: &Data, question: &Question) -> bool {
@@ -197,16 +193,6 @@ fn nanoseconds(calls: u32, mut call: impl FnMut() -> bool) -> f64 {
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
-}
-
-/// Numbers of a fixed sequence that looks random.
-fn dice() -> impl FnMut() -> usize {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    move || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).unwrap()
-    }
 }
 
 fn measure(criterion: &mut Criterion, runtime: &tokio::runtime::Runtime, grants: usize) -> f64 {

@@ -42,13 +42,7 @@ const MIB: usize = 1 << 20;
 const SLOW: usize = 10 * MIB;
 
 fn main() {
-    // cargo test runs benches, too, to see that they start.
-    if part::run_if_asked() || std::env::args().any(|argument| argument == "--test") {
-        return;
-    }
-    let options = Options::read();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run(&options));
+    part::main(run);
 }
 
 async fn run(options: &Options) {

@@ -20,13 +20,14 @@ use std::time::Instant;
 
 use milvus_rbac::config::Settings;
 use milvus_rbac::deployment::Deployment;
-use milvus_rbac::policy::{Claims, Request, Rules, decide, find};
+use milvus_rbac::policy::{Claims, Request, Requirement, Rules, decide, find};
 use milvus_rbac::snapshot::Snapshot;
 use milvus_rbac::store::{SledOptions, SledStore};
 
 use load::call::{Call, message};
 use load::changes;
 use load::client::{Client, Shape};
+use load::dice::dice;
 use load::options::Options;
 use load::process::peak_of;
 use load::rounds::{Goal, Side, compare};
@@ -47,23 +48,8 @@ const WIDE: Size =
 
 const MIB: f64 = (1 << 20) as f64;
 
-const RULES: Rules = Rules {
-    enforced: true,
-    open_polling: false,
-    root_needs_role: false,
-    open_health: true,
-    public_role: false,
-    ghost_roles: false,
-};
-
 fn main() {
-    // cargo test runs benches, too, to see that they start.
-    if part::run_if_asked() || std::env::args().any(|argument| argument == "--test") {
-        return;
-    }
-    let options = Options::read();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run(&options));
+    part::main(run);
 }
 
 async fn run(options: &Options) {
@@ -142,6 +128,8 @@ async fn lists(options: &Options, full: &Path) {
     let (resident, _) = server.resident();
     println!("\nstart with everything: {start:.2} s, {:.1} MiB", count(resident) / MIB);
     let client = Client::connect(server.address, 1).await;
+    // The login is remembered from now on.
+    client.call(&Call::new("GetVersion", ROOT_LOGIN, &[], None), None).await;
     let of_role = message(&[(2, &message(&[(1, &message(&[(1, b"role7")]))]))]);
     let of_user = message(&[(2, &message(&[(1, USER.as_bytes())]))]);
     println!("{:<28}{:>12}{:>12}{:>14}", "", "first", "median", "peak growth");
@@ -151,8 +139,6 @@ async fn lists(options: &Options, full: &Path) {
         ("describe_user", Call::new("SelectUser", ROOT_LOGIN, &of_user, None)),
         ("describe_role, 100 grants", Call::new("SelectGrant", ROOT_LOGIN, &of_role, None)),
     ] {
-        // The login is remembered from now on.
-        client.call(&Call::new("GetVersion", ROOT_LOGIN, &[], None), None).await;
         let (before, _) = server.resident();
         server.forget_peak();
         let mut times = Vec::new();
@@ -177,9 +163,9 @@ fn decisions(small: &Path, full: &Path) {
         let store = SledStore::open(data, SledOptions::default()).unwrap();
         let deployment = Deployment::open(Box::new(store), &Settings::default()).unwrap();
         let state = deployment.admin().snapshots().get();
-        let mut dice = Dice(1);
-        let questions = |count: usize, dice: &mut Dice| -> Vec<Question> {
-            (0..count).map(|_| Question::about(dice.next(), size)).collect()
+        let mut dice = dice();
+        let mut questions = |count: usize| -> Vec<Question> {
+            (0..count).map(|_| Question::about(dice(), size)).collect()
         };
         let measure = |questions: &[Question]| {
             let started = Instant::now();
@@ -188,14 +174,13 @@ fn decisions(small: &Path, full: &Path) {
             }
             started.elapsed().as_secs_f64() * 1e9 / count(questions.len())
         };
-        let few = questions(1_000, &mut dice);
-        let mut warm: Vec<f64> = (0..1_000).map(|_| measure(&few)).collect();
-        let mut random: Vec<f64> =
-            (0..BATCHES).map(|_| measure(&questions(BATCH, &mut dice))).collect();
+        let few = questions(1_000);
+        let warm: Vec<f64> = (0..1_000).map(|_| measure(&few)).collect();
+        let mut random: Vec<f64> = (0..BATCHES).map(|_| measure(&questions(BATCH))).collect();
         println!(
             "{name:<24}{:>13.0} ns{:>13.0} ns{:>13.0} ns",
-            percentile(&mut warm, 50),
-            percentile(&mut random, 50),
+            median(warm),
+            median(random.clone()),
             percentile(&mut random, 99),
         );
         deployment.close().unwrap();
@@ -216,21 +201,9 @@ fn copy(options: &Options, full: &Path, home: &Path) {
     std::fs::remove_dir_all(target).unwrap();
 }
 
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> usize {
-        // xorshift
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 1).unwrap()
-    }
-}
-
 /// May this user search that collection, which one of the user's roles may or may not?
 struct Question {
+    requirement: &'static Requirement,
     user: String,
     database: String,
     objects: [String; 1],
@@ -242,6 +215,7 @@ impl Question {
         let at = 4 * (1 + dice / size.users % (size.grants_of_a_role / 4 - 1));
         let tail = if dice.is_multiple_of(2) { "" } else { "x" };
         Self {
+            requirement: find("/milvus.proto.milvus.MilvusService/Search").unwrap(),
             user: format!("user{user}"),
             database: format!("db{}", at % 10),
             objects: [format!("c{}_{at}{tail}", user % size.roles)],
@@ -251,11 +225,11 @@ impl Question {
     fn ask(&self, state: &Snapshot) -> bool {
         let request = Request {
             caller: Some(&self.user),
-            requirement: find("/milvus.proto.milvus.MilvusService/Search").unwrap(),
+            requirement: self.requirement,
             database: &self.database,
             objects: &self.objects,
             claims: Claims::default(),
         };
-        decide(state, RULES, &request).is_allowed()
+        decide(state, Rules::DOCUMENTED, &request).is_allowed()
     }
 }

@@ -312,14 +312,7 @@ mod tests {
     use crate::policy::find;
     use crate::store::MemoryStore;
 
-    const RULES: Rules = Rules {
-        enforced: true,
-        open_polling: false,
-        root_needs_role: false,
-        open_health: true,
-        public_role: false,
-        ghost_roles: false,
-    };
+    const RULES: Rules = Rules::DOCUMENTED;
 
     /// An authorizer whose state is ten seconds old at most, with `root`, and its clock.
     async fn authorizer(rules: Rules) -> (Authorizer, Arc<ManualClock>) {

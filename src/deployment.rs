@@ -286,6 +286,11 @@ mod tests {
         admin.create_role(&Caller::unauthenticated(Peer::LOCAL), name, "").await
     }
 
+    #[test]
+    fn settings_that_nobody_has_set_are_the_documented_rules() {
+        assert_eq!(policy_rules(&Settings::default()), Rules::DOCUMENTED);
+    }
+
     #[tokio::test]
     async fn the_writer_ends_with_the_last_handle() {
         let (deployment, end) = watched();

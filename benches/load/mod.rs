@@ -3,13 +3,14 @@
 //! the machine does hits all of them alike.
 //!
 //! A bench that uses this starts itself again for each part that has to be a process: see
-//! [`part::run_if_asked`].
+//! [`part::main`].
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 pub(crate) mod call;
 pub(crate) mod changes;
 pub(crate) mod client;
+pub(crate) mod dice;
 pub(crate) mod nginx;
 pub(crate) mod options;
 pub(crate) mod part;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tokio::net::TcpListener;
 
+use super::options::Options;
 use super::process::Process;
 use super::{relay, upstream};
 
@@ -18,9 +19,19 @@ pub(crate) fn start(name: &str, arguments: &[&str]) -> Process {
     Process::start(command, |line| Some(line))
 }
 
-/// Runs the part that the arguments ask for, to its end, and says whether they do. The first thing
-/// in `main`.
-pub(crate) fn run_if_asked() -> bool {
+/// All that `main` of a bench does: what the arguments ask for, which may be a part.
+pub(crate) fn main(bench: impl AsyncFnOnce(&Options)) {
+    // cargo test runs benches, too, to see that they start.
+    if run_if_asked() || std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let options = Options::read();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(bench(&options));
+}
+
+/// Runs the part that the arguments ask for, to its end, and says whether they do.
+fn run_if_asked() -> bool {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() != Some(FLAG) {
         return false;

@@ -26,8 +26,7 @@ impl Calls {
 
     /// The latency, in microseconds, that so many of a hundred calls stayed below.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
-        let at = (self.count() - 1) * percent / 100;
-        self.latencies[at].as_secs_f64() * 1e6
+        self.latencies[rank(self.count(), percent)].as_secs_f64() * 1e6
     }
 }
 
@@ -52,5 +51,10 @@ pub(crate) fn count(number: usize) -> f64 {
 /// What so many of a hundred stay below.
 pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
-    values[(values.len() - 1) * percent / 100]
+    values[rank(values.len(), percent)]
+}
+
+/// The place, in ascending order, of what so many of a hundred stay below.
+fn rank(count: usize, percent: usize) -> usize {
+    (count - 1) * percent / 100
 }

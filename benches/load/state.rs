@@ -6,7 +6,8 @@ use milvus_rbac::config::Settings;
 use milvus_rbac::credential::{Password, Peer};
 use milvus_rbac::deployment::Deployment;
 use milvus_rbac::model::{
-    Change, Credential, GrantId, Grantor, ObjectRow, PasswordHash, Record, Role, RoleName, UserName,
+    Change, Credential, GrantId, Grantor, ObjectRow, PasswordHash, ROOT_DEFAULT_PASSWORD, Record,
+    Role, RoleName, UserName,
 };
 use milvus_rbac::store::{SledOptions, SledStore};
 
@@ -38,7 +39,7 @@ pub(crate) struct Size {
 pub(crate) async fn fill(data: &Path, size: Size) {
     let store = SledStore::open(data, SledOptions::default()).unwrap();
     let deployment = Deployment::open(Box::new(store), &Settings::default()).unwrap();
-    let root = Password::from(b"Milvus".to_vec());
+    let root = Password::from(ROOT_DEFAULT_PASSWORD.as_bytes().to_vec());
     deployment.admin().bootstrap(Some(&root)).await.unwrap();
     let password = Password::from(PASSWORD.to_vec());
     let hash = deployment.verifier().hash(&password, Peer::LOCAL).await.unwrap();

@@ -266,14 +266,7 @@ mod tests {
     use crate::store::MemoryStore;
     use crate::writer::Writer;
 
-    const RULES: Rules = Rules {
-        enforced: false,
-        open_polling: false,
-        root_needs_role: false,
-        open_health: true,
-        public_role: false,
-        ghost_roles: false,
-    };
+    const RULES: Rules = Rules { enforced: false, ..Rules::DOCUMENTED };
 
     /// A guard that lets everything pass as long as the state is ten seconds old at most.
     struct Aging {

@@ -250,14 +250,7 @@ mod tests {
     use crate::model::{ADMIN, Change, Record, Role, RoleName, UserName};
     use crate::policy::find;
 
-    const RULES: Rules = Rules {
-        enforced: true,
-        open_polling: false,
-        root_needs_role: false,
-        open_health: true,
-        public_role: false,
-        ghost_roles: false,
-    };
+    const RULES: Rules = Rules::DOCUMENTED;
 
     fn row(method: &str) -> &'static Requirement {
         find(&format!("/milvus.proto.milvus.MilvusService/{method}")).unwrap()

@@ -24,6 +24,16 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Those of `compat: documented`, with nothing else set.
+    pub const DOCUMENTED: Self = Self {
+        enforced: true,
+        open_polling: false,
+        root_needs_role: false,
+        open_health: true,
+        public_role: false,
+        ghost_roles: false,
+    };
+
     /// What the RPC needs under these rules.
     #[must_use]
     pub fn need(self, requirement: &Requirement) -> Need {

@@ -6,14 +6,7 @@ use milvus_rbac::snapshot::Snapshot;
 
 use crate::support::state::State;
 
-const RULES: Rules = Rules {
-    enforced: true,
-    open_polling: false,
-    root_needs_role: false,
-    open_health: true,
-    public_role: false,
-    ghost_roles: false,
-};
+const RULES: Rules = Rules::DOCUMENTED;
 
 /// What comes of a request of ann's: its ground, or the text of its denial.
 fn outcome(state: &Snapshot, method: &str, object: &str, claims: Claims<'_>) -> String {

@@ -10,14 +10,7 @@ use milvus_rbac::snapshot::Snapshot;
 
 use crate::support::state::State;
 
-const RULES: Rules = Rules {
-    enforced: true,
-    open_polling: false,
-    root_needs_role: false,
-    open_health: true,
-    public_role: false,
-    ghost_roles: false,
-};
+const RULES: Rules = Rules::DOCUMENTED;
 
 const HEAD: &str = "\
 # What each kind of role may do. Four signs for four requests that need the privilege:
