@@ -19,7 +19,7 @@ use load::call::{Call, message};
 use load::client::{Client, Shape};
 use load::options::Options;
 use load::process::Process;
-use load::rounds::{Goal, Side, compare};
+use load::rounds::{Goal, Ratio, Side, compare};
 use load::sample::{count, median, spread};
 use load::state::{COLLECTION, LOGIN, fill};
 use load::upstream::{LARGE_ANSWER, SMALL_ANSWER};
@@ -33,8 +33,8 @@ const SHAPES: [Shape; 4] = [
 ];
 
 const GOALS: [Goal<'_>; 2] = [
-    Goal { side: "gateway", baseline: "relay", at_least: 0.85 },
-    Goal { side: "gateway", baseline: "nginx", at_least: 1.3 },
+    Goal { side: "gateway", baseline: "relay", ratio: Ratio::Rate(0.85) },
+    Goal { side: "gateway", baseline: "nginx", ratio: Ratio::Rate(1.3) },
 ];
 
 const MIB: usize = 1 << 20;

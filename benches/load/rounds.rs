@@ -14,11 +14,20 @@ pub(crate) struct Side<'a> {
     pub(crate) process: &'a Process,
 }
 
-/// A goal: so many times the throughput of another side, at least.
+/// A goal of one side, as a ratio to another.
 pub(crate) struct Goal<'a> {
     pub(crate) side: &'a str,
     pub(crate) baseline: &'a str,
-    pub(crate) at_least: f64,
+    pub(crate) ratio: Ratio,
+}
+
+/// What is to be so many times that of the other side.
+#[derive(Clone, Copy)]
+pub(crate) enum Ratio {
+    /// Throughput, at least.
+    Rate(f64),
+    /// The slowest call but one in a hundred, at most.
+    P99(f64),
 }
 
 /// What one side did, round by round.
@@ -105,14 +114,23 @@ fn print(records: &[Record<'_>], shape: Shape) {
 fn print_goal(records: &[Record<'_>], goal: &Goal<'_>) {
     let find = |name: &str| records.iter().find(|record| record.name == name);
     let (Some(side), Some(baseline)) = (find(goal.side), find(goal.baseline)) else { return };
+    let (what, bound) = match goal.ratio {
+        Ratio::Rate(least) => ("throughput", format!("at least {least:.2}")),
+        Ratio::P99(most) => ("p99", format!("at most {most}")),
+    };
+    let values = |record: &Record<'_>| match goal.ratio {
+        Ratio::Rate(_) => record.rate.clone(),
+        Ratio::P99(_) => record.p99.clone(),
+    };
+    let (of_side, of_baseline) = (values(side), values(baseline));
     let ratios: Vec<f64> =
-        side.rate.iter().zip(&baseline.rate).map(|(one, other)| one / other).collect();
+        of_side.iter().zip(&of_baseline).map(|(one, other)| one / other).collect();
     let (least, most) = spread(&ratios);
-    let ratio = median(side.rate.clone()) / median(baseline.rate.clone());
+    let ratio = median(of_side) / median(of_baseline);
     let busy = median(baseline.busy.clone()) / median(side.busy.clone());
     println!(
-        "{} / {}: throughput {ratio:.2} (rounds {least:.2}..{most:.2}; goal: at least {}), \
-         calls per CPU time {busy:.2}",
-        goal.side, goal.baseline, goal.at_least
+        "{} / {}: {what} {ratio:.2} (rounds {least:.2}..{most:.2}; goal: {bound}), calls per CPU \
+         time {busy:.2}",
+        goal.side, goal.baseline
     );
 }

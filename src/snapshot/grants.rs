@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
+use super::few::Few;
 use super::glob::is_pattern;
 use super::stored_privilege::split_object;
 use crate::model::{
@@ -19,10 +20,23 @@ type Target = (Arc<str>, Arc<str>);
 pub struct Grants {
     /// Rows by role, so that a role's grants are found and dropped without a scan.
     rows: OrdMap<RoleName, OrdMap<Target, GrantId>>,
-    /// Privileges by id; ids that no row names decide nothing.
-    privileges: OrdMap<GrantId, OrdMap<Arc<str>, Grantor>>,
-    /// Which roles have rows that lead to an id, once for each row: nearly always one.
-    holders: OrdMap<GrantId, Arc<[RoleName]>>,
+    /// What stands under an id and who has it; ids that no row leads to decide nothing.
+    under: OrdMap<GrantId, Under>,
+}
+
+/// An id: what stands under it, and who leads to it.
+#[derive(Debug, Clone, Default)]
+struct Under {
+    /// Roles whose rows lead to it, once for each row.
+    holders: Few<RoleName>,
+    /// Its privileges, ascending by their stored text: a few, or all there are.
+    privileges: Few<(Arc<str>, Grantor)>,
+}
+
+impl Under {
+    fn find(&self, privilege: &str) -> Result<usize, usize> {
+        self.privileges.as_slice().binary_search_by(|(held, _)| (**held).cmp(privilege))
+    }
 }
 
 impl Grants {
@@ -36,7 +50,7 @@ impl Grants {
     /// The rows of a role under which there are privileges.
     pub fn granted_rows_of(&self, role: &RoleName) -> impl Iterator<Item = ObjectRow> {
         self.rows_of(role)
-            .filter(|(_, id)| self.privileges.get(*id).is_some_and(|held| !held.is_empty()))
+            .filter(|(_, id)| self.privileges_of(id).next().is_some())
             .map(|(row, _)| row)
     }
 
@@ -62,7 +76,7 @@ impl Grants {
 
     /// The privileges under an id, ascending by their stored text, and who granted each.
     pub fn privileges_of(&self, id: &GrantId) -> impl Iterator<Item = (&Arc<str>, &Grantor)> {
-        self.privileges.get(id).into_iter().flatten()
+        self.held(id).iter().map(|(privilege, grantor)| (privilege, grantor))
     }
 
     /// All that a role was granted: each row with each of its privileges.
@@ -72,9 +86,18 @@ impl Grants {
         })
     }
 
+    fn held(&self, id: &GrantId) -> &[(Arc<str>, Grantor)] {
+        self.under.get(id).map_or(&[], |under| under.privileges.as_slice())
+    }
+
     /// The roles whose rows lead to an id.
     pub(super) fn holders_of(&self, id: &GrantId) -> &[RoleName] {
-        self.holders.get(id).map_or(&[], |roles| roles)
+        self.under.get(id).map_or(&[], |under| under.holders.as_slice())
+    }
+
+    /// The id as it stands here already, if it does: then there is one copy of its text.
+    pub(super) fn known_id(&self, id: &GrantId) -> Option<&GrantId> {
+        self.under.get_key_value(id).map(|(known, _)| known)
     }
 
     /// The changes that remove everything a role was granted. Privileges under an id that a row of
@@ -100,7 +123,7 @@ impl Grants {
             if self.holders_of(id).len() > count {
                 continue;
             }
-            for privilege in self.privileges.get(id).into_iter().flat_map(OrdMap::keys) {
+            for (privilege, _) in self.privileges_of(id) {
                 changes.push(Change::Delete(RecordKey::Privilege(id.clone(), privilege.clone())));
             }
         }
@@ -108,19 +131,25 @@ impl Grants {
     }
 
     fn hold(&mut self, id: &GrantId, role: &RoleName) {
-        let roles = self.holders_of(id).iter().cloned().chain([role.clone()]).collect();
-        self.holders.insert(id.clone(), roles);
+        self.under.entry(id.clone()).or_default().holders.push(role.clone());
     }
 
     fn let_go(&mut self, id: &GrantId, role: &RoleName) {
-        let mut roles = self.holders_of(id).to_vec();
-        if let Some(at) = roles.iter().position(|holder| holder == role) {
-            roles.swap_remove(at);
-        }
-        if roles.is_empty() {
-            self.holders.remove(id);
-        } else {
-            self.holders.insert(id.clone(), roles.into());
+        self.lessen(id, |under| {
+            let holders = under.holders.as_slice();
+            if let Some(at) = holders.iter().position(|holder| holder == role) {
+                under.holders.remove(at);
+            }
+        });
+    }
+
+    /// Takes something from what stands under an id, and the id when there is nothing left.
+    fn lessen(&mut self, id: &GrantId, take: impl FnOnce(&mut Under)) {
+        if let Some(under) = self.under.get_mut(id) {
+            take(under);
+            if under.holders.as_slice().is_empty() && under.privileges.as_slice().is_empty() {
+                self.under.remove(id);
+            }
         }
     }
 
@@ -136,10 +165,12 @@ impl Grants {
                 self.hold(id, &row.role);
             }
             Record::Privilege(id, privilege, grantor) => {
-                self.privileges
-                    .entry(id.clone())
-                    .or_default()
-                    .insert(privilege.clone(), grantor.clone());
+                let under = self.under.entry(id.clone()).or_default();
+                let held = (privilege.clone(), grantor.clone());
+                match under.find(privilege) {
+                    Ok(at) => under.privileges.replace(at, held),
+                    Err(at) => under.privileges.insert(at, held),
+                }
             }
             _ => {}
         }
@@ -161,12 +192,11 @@ impl Grants {
                 }
             }
             RecordKey::Privilege(id, privilege) => {
-                if let Some(privileges) = self.privileges.get_mut(id) {
-                    privileges.remove(privilege);
-                    if privileges.is_empty() {
-                        self.privileges.remove(id);
+                self.lessen(id, |under| {
+                    if let Ok(at) = under.find(privilege) {
+                        under.privileges.remove(at);
                     }
-                }
+                });
             }
             _ => {}
         }
@@ -178,8 +208,8 @@ impl Grants {
             .keys()
             .flat_map(|role| self.rows_of(role))
             .map(|(row, id)| Record::Row(row, id.clone()));
-        let privileges = self.privileges.iter().flat_map(|(id, privileges)| {
-            privileges.iter().map(|(privilege, grantor)| {
+        let privileges = self.under.iter().flat_map(|(id, under)| {
+            under.privileges.as_slice().iter().map(|(privilege, grantor)| {
                 Record::Privilege(id.clone(), privilege.clone(), grantor.clone())
             })
         });
@@ -203,7 +233,8 @@ impl Grants {
     /// Who granted a privilege, in stored spelling, under an id; `None` if nobody did.
     #[must_use]
     pub fn grantor_of(&self, id: &GrantId, privilege: &str) -> Option<&Grantor> {
-        self.privileges.get(id)?.get(privilege)
+        let under = self.under.get(id)?;
+        under.privileges.as_slice().get(under.find(privilege).ok()?).map(|(_, grantor)| grantor)
     }
 
     /// Everything a role was granted, in no order that is promised.

@@ -7,7 +7,10 @@
 //! Grants are kept as they are stored, and beside that compiled for the decision, one
 //! [`RolePolicy`] per role, compiled again when a change touches that role.
 
+mod build;
 mod cell;
+mod cells;
+mod few;
 mod glob;
 mod grants;
 mod login;
@@ -17,6 +20,7 @@ mod sight;
 mod state;
 mod stored_privilege;
 
+pub use build::Build;
 pub use cell::SnapshotCell;
 pub use grants::{Grants, RoleGrant};
 pub use login::LoginMemo;

@@ -3,11 +3,11 @@
 //! A role's stored grants are compiled into this once per change. A look-up compares full names,
 //! database and object each on its own, and neither allocates nor locks.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use hashbrown::{Equivalent, HashMap};
+use hashbrown::HashMap;
 
+use super::cells::{By, Cell, Cells};
 use super::glob::{Glob, is_pattern};
 use super::stored_privilege::{Groups, Meaning, meaning, members, split_object};
 use crate::model::{BuiltinGroups, ObjectRow, ObjectType, Privilege, PrivilegeSet};
@@ -22,20 +22,20 @@ pub struct StoredGrant {
 }
 
 /// Everything that the grants of one role allow.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RolePolicy {
     /// Whether there is a role of this name.
     exists: bool,
     /// Every privilege that some grant brings; what is not in it needs no look-up.
     any: PrivilegeSet,
     /// Object `*` in database `*`.
-    everywhere: Cell,
+    everywhere: Option<Cell>,
     /// Object `*` in one database.
-    databases: HashMap<Arc<str>, Cell>,
+    databases: Cells,
     /// One object in database `*`.
-    objects: HashMap<Arc<str>, Cell>,
+    objects: Cells,
     /// One object in one database.
-    exact: HashMap<Target, Cell>,
+    exact: Cells,
     /// Patterns other than `*`, which have to be tried one by one.
     patterns: Vec<(Glob, Glob, Cell)>,
     /// `All` and the three old groups: by the text of their database, which is no pattern here.
@@ -44,47 +44,30 @@ pub struct RolePolicy {
     groups: Vec<Arc<str>>,
 }
 
-/// The grants on one target.
-#[derive(Debug, Clone, Default)]
-struct Cell {
-    any: PrivilegeSet,
-    grants: Vec<(PrivilegeSet, Arc<StoredGrant>)>,
-}
-
 /// What holds in one database by rule C of `spec`: `All` and the old groups.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Whole {
     /// Whatever the object.
-    every: Cell,
+    every: Option<Cell>,
     /// On one object.
-    named: HashMap<Arc<str>, Cell>,
+    named: Cells,
     /// On some object, which is enough for a request about `*`.
-    some: Cell,
+    some: Option<Cell>,
 }
 
-/// Database and object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Target(Arc<str>, Arc<str>);
-
-/// The same, borrowed.
-struct TargetRef<'a>(&'a str, &'a str);
-
-impl Hash for Target {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        TargetRef(&self.0, &self.1).hash(state);
-    }
-}
-
-impl Hash for TargetRef<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-        self.1.hash(state);
-    }
-}
-
-impl Equivalent<Target> for TargetRef<'_> {
-    fn equivalent(&self, key: &Target) -> bool {
-        *key.0 == *self.0 && *key.1 == *self.1
+impl Default for RolePolicy {
+    fn default() -> Self {
+        Self {
+            exists: false,
+            any: PrivilegeSet::EMPTY,
+            everywhere: None,
+            databases: Cells::new(By::Database),
+            objects: Cells::new(By::Object),
+            exact: Cells::new(By::Both),
+            patterns: Vec::new(),
+            equal_database: HashMap::default(),
+            groups: Vec::new(),
+        }
     }
 }
 
@@ -138,15 +121,21 @@ impl RolePolicy {
         }
         // `*` covers no name with a slash.
         let (any_database, any_object) = (!database.contains('/'), !object.contains('/'));
-        None.or_else(|| self.exact.get(&TargetRef(database, object))?.find(privilege))
-            .or_else(|| self.databases.get(database).filter(|_| any_object)?.find(privilege))
-            .or_else(|| self.objects.get(object).filter(|_| any_database)?.find(privilege))
-            .or_else(|| self.everywhere.find(privilege).filter(|_| any_database && any_object))
+        None.or_else(|| self.exact.get(database, object)?.find(privilege))
+            .or_else(|| {
+                self.databases.get(database, object).filter(|_| any_object)?.find(privilege)
+            })
+            .or_else(|| {
+                self.objects.get(database, object).filter(|_| any_database)?.find(privilege)
+            })
+            .or_else(|| {
+                self.everywhere.as_ref().filter(|_| any_database && any_object)?.find(privilege)
+            })
             .or_else(|| self.equal_database.get(database)?.find(privilege, object))
             .or_else(|| {
                 self.patterns
                     .iter()
-                    .filter(|(_, _, cell)| cell.any.contains(privilege))
+                    .filter(|(_, _, cell)| cell.any().contains(privilege))
                     .find(|(in_database, on, _)| in_database.covers(database) && on.covers(object))
                     .and_then(|(_, _, cell)| cell.find(privilege))
             })
@@ -183,24 +172,18 @@ impl RolePolicy {
         }
         let plain = |text: &str| text == "*" || !is_pattern(text);
         if plain(database) && plain(object) {
-            let cell = match (database, object) {
-                ("*", "*") => &mut self.everywhere,
-                (_, "*") => self.databases.entry(Arc::from(database)).or_default(),
-                ("*", _) => self.objects.entry(Arc::from(object)).or_default(),
-                _ => {
-                    let target = Target(Arc::from(database), Arc::from(object));
-                    self.exact.entry(target).or_default()
-                }
-            };
-            cell.add(privileges, grant);
+            match (database, object) {
+                ("*", "*") => Cell::add_to(&mut self.everywhere, privileges, grant),
+                (_, "*") => self.databases.add(privileges, grant),
+                ("*", _) => self.objects.add(privileges, grant),
+                _ => self.exact.add(privileges, grant),
+            }
         } else {
             // One that is malformed covers nothing.
             let (Some(in_database), Some(on)) = (Glob::new(database), Glob::new(object)) else {
                 return;
             };
-            let mut cell = Cell::default();
-            cell.add(privileges, grant);
-            self.patterns.push((in_database, on, cell));
+            self.patterns.push((in_database, on, Cell::new(privileges, grant)));
         }
         self.any = self.any.union(privileges);
     }
@@ -208,36 +191,37 @@ impl RolePolicy {
     /// Adds what holds in databases of exactly the name of the grant's.
     fn add_whole(&mut self, privileges: PrivilegeSet, named: bool, grant: &Arc<StoredGrant>) {
         let (database, object) = split_object(&grant.row.object);
-        let whole = self.equal_database.entry(Arc::from(database)).or_default();
+        if privileges.is_empty() {
+            return;
+        }
+        let whole = self.equal_database.entry(Arc::from(database)).or_insert_with(Whole::new);
         if named && object != "*" {
-            whole.named.entry(Arc::from(object)).or_default().add(privileges, grant);
-            whole.some.add(privileges.without(whole.some.any), grant);
+            whole.named.add(privileges, grant);
+            let known = whole.some.as_ref().map_or(PrivilegeSet::EMPTY, Cell::any);
+            let new = privileges.without(known);
+            if !new.is_empty() {
+                Cell::add_to(&mut whole.some, new, grant);
+            }
         } else {
-            whole.every.add(privileges, grant);
+            Cell::add_to(&mut whole.every, privileges, grant);
         }
         self.any = self.any.union(privileges);
     }
 }
 
-impl Cell {
-    fn add(&mut self, privileges: PrivilegeSet, grant: &Arc<StoredGrant>) {
-        if !privileges.is_empty() {
-            self.any = self.any.union(privileges);
-            self.grants.push((privileges, Arc::clone(grant)));
-        }
-    }
-
-    fn find(&self, privilege: Privilege) -> Option<&Arc<StoredGrant>> {
-        if !self.any.contains(privilege) {
-            return None;
-        }
-        self.grants.iter().find(|(set, _)| set.contains(privilege)).map(|(_, grant)| grant)
-    }
-}
-
 impl Whole {
+    fn new() -> Self {
+        Self { every: None, named: Cells::new(By::Object), some: None }
+    }
+
     fn find(&self, privilege: Privilege, object: &str) -> Option<&Arc<StoredGrant>> {
-        let some = if object == "*" { Some(&self.some) } else { self.named.get(object) };
-        self.every.find(privilege).or_else(|| some?.find(privilege))
+        let every = self.every.as_ref().and_then(|cell| cell.find(privilege));
+        every.or_else(|| {
+            let some = match object {
+                "*" => self.some.as_ref(),
+                _ => self.named.get("", object),
+            };
+            some?.find(privilege)
+        })
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
+use super::few::Few;
 use super::policies::{FastMap, Policies};
-use super::{Grants, LoginMemo, RolePolicy};
+use super::{Build, Grants, LoginMemo, RolePolicy};
 use crate::model::{
     ADMIN, BuiltinGroups, Change, Credential, PrivilegeGroup, ROOT, Record, RecordKey, Revision,
     Role, RoleName, UserName,
@@ -27,7 +28,7 @@ pub struct Snapshot {
     users: OrdMap<UserName, Arc<User>>,
     roles: OrdMap<RoleName, Arc<Role>>,
     /// Roles of a user, sorted. A binding may outlive either end in stores written by others.
-    by_user: FastMap<UserName, Arc<[RoleName]>>,
+    by_user: FastMap<UserName, Few<RoleName>>,
     /// Holders of a role.
     by_role: OrdMap<RoleName, OrdSet<UserName>>,
     grants: Grants,
@@ -50,23 +51,25 @@ impl Snapshot {
         records: impl IntoIterator<Item = Record>,
         builtin: Arc<BuiltinGroups>,
     ) -> Self {
-        let mut snapshot = Self { revision, ..Self::new(builtin) };
+        let mut build = Build::new(builtin);
         for record in records {
-            snapshot.add(record);
+            build.add(record);
         }
+        let mut snapshot = build.finish(revision);
         snapshot.settle();
         snapshot
     }
 
-    /// Adds a record to a state that is being read, in which nobody has logged in yet.
-    pub fn add(&mut self, record: Record) {
-        match record {
-            Record::User(name, credential) => {
-                let user = User { credential, login: LoginMemo::default() };
-                self.users.insert(name, Arc::new(user));
-            }
-            record => self.put(&record),
-        }
+    /// Adds a user to a state that is being read, in which nobody has logged in yet.
+    pub(super) fn add_user(&mut self, name: UserName, credential: Credential) {
+        let user = User { credential, login: LoginMemo::default() };
+        self.users.insert(name, Arc::new(user));
+    }
+
+    /// The name as it stands here already, if it does: then there is one copy of its text.
+    pub(super) fn known_user(&self, name: &UserName) -> Option<&UserName> {
+        let bound = self.by_user.get_key_value(name).map(|(known, _)| known);
+        bound.or_else(|| self.users.get_key_value(name).map(|(known, _)| known))
     }
 
     /// Takes over what an earlier state remembers of logins, for users whose hash is the same: a
@@ -91,7 +94,8 @@ impl Snapshot {
         let roles =
             self.roles.iter().map(|(name, role)| Record::Role(name.clone(), (**role).clone()));
         let bindings = self.by_user.iter().flat_map(|(user, roles)| {
-            roles.iter().map(|role| Record::Binding(user.clone(), role.clone()))
+            let roles = roles.as_slice().iter();
+            roles.map(|role| Record::Binding(user.clone(), role.clone()))
         });
         let groups = self.groups.values().map(|group| Record::Group((**group).clone()));
         users.chain(roles).chain(bindings).chain(self.grants.records()).chain(groups)
@@ -140,7 +144,7 @@ impl Snapshot {
     /// The roles bound to a user, ascending; empty for a user that nothing is known of.
     #[must_use]
     pub fn roles_of(&self, user: &str) -> &[RoleName] {
-        self.by_user.get(user).map_or(&[], |roles| roles)
+        self.by_user.get(user).map_or(&[], Few::as_slice)
     }
 
     /// The users bound to a role, ascending; empty for a role that nothing is known of.
@@ -216,7 +220,7 @@ impl Snapshot {
         self.policies.is_settled()
     }
 
-    fn put(&mut self, record: &Record) {
+    pub(super) fn put(&mut self, record: &Record) {
         match record {
             Record::User(name, credential) => {
                 // INVARIANT: a login verified against one hash never counts for another.
@@ -274,22 +278,21 @@ impl Snapshot {
     }
 
     fn bind(&mut self, user: &UserName, role: &RoleName) {
-        let held = self.roles_of(user.as_str());
-        if let Err(position) = held.binary_search(role) {
-            let mut roles = held.to_vec();
-            roles.insert(position, role.clone());
-            self.by_user.insert(user.clone(), roles.into());
+        let held = self.by_user.entry(user.clone()).or_default();
+        if let Err(position) = held.as_slice().binary_search(role) {
+            held.insert(position, role.clone());
         }
         self.by_role.entry(role.clone()).or_default().insert(user.clone());
     }
 
     fn unbind(&mut self, user: &UserName, role: &RoleName) {
-        let rest: Vec<RoleName> =
-            self.roles_of(user.as_str()).iter().filter(|held| *held != role).cloned().collect();
-        if rest.is_empty() {
-            self.by_user.remove(user);
-        } else {
-            self.by_user.insert(user.clone(), rest.into());
+        if let Some(held) = self.by_user.get_mut(user) {
+            if let Ok(position) = held.as_slice().binary_search(role) {
+                held.remove(position);
+            }
+            if held.as_slice().is_empty() {
+                self.by_user.remove(user);
+            }
         }
         if let Some(members) = self.by_role.get_mut(role) {
             members.remove(user);

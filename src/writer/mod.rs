@@ -27,7 +27,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::clock::Uptime;
 use crate::freshness::Freshness;
 use crate::model::{BuiltinGroups, Change, Revision};
-use crate::snapshot::{Snapshot, SnapshotCell};
+use crate::snapshot::{Build, Snapshot, SnapshotCell};
 use crate::store::{Loading, Scanned, Store, StoreError, Wake};
 
 use ignored::Ignored;
@@ -270,18 +270,17 @@ struct Read {
 
 /// Reads a store. The state grows with the records, so that nothing is held twice.
 fn read_state(store: &mut dyn Store, builtin: Arc<BuiltinGroups>) -> Result<Read, StoreError> {
-    let empty = Snapshot::new(builtin);
-    let (mut state, mut ignored) = (empty.clone(), Vec::new());
+    let begin = move || Build::new(Arc::clone(&builtin));
+    let (mut build, mut ignored) = (begin(), Vec::new());
     let Scanned { revision, as_of } = store.load_each(&mut |loading| match loading {
         Loading::Anew => {
-            state = empty.clone();
+            build = begin();
             ignored.clear();
         }
-        Loading::Record(record) => state.add(record),
+        Loading::Record(record) => build.add(record),
         Loading::NotUnderstood(key) => ignored.push(key),
     })?;
-    state.set_revision(revision);
-    Ok(Read { state, ignored, as_of })
+    Ok(Read { state: build.finish(revision), ignored, as_of })
 }
 
 /// The lock guards one pointer; a panic cannot leave it half changed.
