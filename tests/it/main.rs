@@ -32,6 +32,7 @@ mod grants;
 mod hostile;
 mod inherited;
 mod kill;
+mod large_writes;
 mod logins;
 mod membership;
 mod page;

@@ -10,6 +10,7 @@
 
 mod conf;
 mod durable;
+mod journal;
 mod lock;
 mod mark;
 mod meta;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::durable::DataSync;
+use self::journal::MOST_AT_ONCE;
 use self::opened::{Failure, Opened};
 use super::{Commit, Scanned, Store, StoreError, Writes};
 use crate::model::Revision;
@@ -147,6 +149,10 @@ impl Store for SledStore {
                 Commit::Unknown(error)
             }
         }
+    }
+
+    fn most_writes(&self) -> usize {
+        MOST_AT_ONCE
     }
 
     fn reopen(&mut self) -> Result<(), StoreError> {

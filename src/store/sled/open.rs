@@ -49,6 +49,7 @@ pub(super) fn open(
         let first = Meta::first_batch(options.created_unix_ms);
         attempt("write to", path, || opened.db.apply_batch(first))?;
     }
+    opened.finish_journal(path, sync)?;
     // Also when nothing was written: sled cuts off what was torn and may have rewritten a page.
     opened.make_durable(path, sync)?;
     sync_directory(path).map_err(io_error("sync", path))?;

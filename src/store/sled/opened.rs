@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::{mem, thread};
 
 use super::durable::{Blobs, SyncFile, forget_cached_pages};
+use super::journal::MOST_AT_ONCE;
 use super::lock::LockFile;
 use super::mark::MarkFile;
 use super::meta::{self, Meta};
@@ -86,6 +87,9 @@ impl Opened {
         path: &Path,
         sync: &dyn SyncFile,
     ) -> Result<(), Failure> {
+        if writes.len() > MOST_AT_ONCE {
+            return self.write_many(revision, writes, path, sync);
+        }
         let (batch, meta) =
             self.prepare(revision, writes, path).map_err(Failure::NothingWritten)?;
         // sled may have put a part of it into its log before it noticed a failure.
