@@ -22,7 +22,7 @@ use crate::admin::{Admin, AdminRules};
 use crate::authorizer::Authorizer;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Compat, Settings, StoreSetting};
-use crate::credential::{self, LongPasswords, Verifier, VerifierOptions};
+use crate::credential::{self, FailedLogins, LongPasswords, Verifier, VerifierOptions};
 use crate::freshness::Freshness;
 use crate::policy::Rules;
 #[cfg(feature = "etcd")]
@@ -188,6 +188,10 @@ fn verifier_options(settings: &Settings) -> VerifierOptions {
         threads: passwords.bcrypt_threads,
         queue: passwords.bcrypt_queue,
         raise_cost: passwords.raise_hash_cost,
+        failed_logins: FailedLogins {
+            burst: passwords.failed_logins_burst,
+            per_minute: passwords.failed_logins_per_minute,
+        },
     }
 }
 

@@ -238,6 +238,9 @@ pub enum AdminError {
     /// Too many logins and password changes wait.
     #[error("too many password checks are waiting; try again later")]
     Busy,
+    /// The user has failed too often lately, by logins or by wrong old passwords.
+    #[error("too many failed logins for this user, try again later; nothing was written")]
+    Throttled,
     /// A password could not be hashed or checked, through no fault of the caller.
     #[error("the password could not be processed inside the server; nothing was written")]
     Hashing,

@@ -252,7 +252,7 @@ impl Admin {
         for _ in 0..ROUNDS {
             let correct = self
                 .verifier
-                .check_password(stored.as_ref(), old, caller.peer())
+                .check_password(name, stored.as_ref(), old, caller.peer())
                 .await
                 .map_err(|error| failed(&error))?;
             if let (Some(hash), true) = (&stored, correct) {
@@ -345,6 +345,7 @@ pub(super) fn unbind_all(state: &Snapshot, user: &UserName) -> Vec<Change> {
 fn failed(error: &CredentialError) -> AdminError {
     match error {
         CredentialError::Busy => AdminError::Busy,
+        CredentialError::Throttled => AdminError::Throttled,
         _ => AdminError::Hashing,
     }
 }

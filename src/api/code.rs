@@ -177,11 +177,13 @@ pub fn refusal(operation: Operation, error: &AdminError) -> Refusal {
         AdminError::Write(
             WriteError::ReadOnly | WriteError::Refused | WriteError::Unknown | WriteError::Closed,
         ) => (number::UNAVAILABLE, unexpected, false),
-        AdminError::Busy => (number::RATE_LIMIT, ErrorCode::RateLimit, false),
+        AdminError::Busy | AdminError::Throttled => {
+            (number::RATE_LIMIT, ErrorCode::RateLimit, false)
+        }
         AdminError::CallerGone => (number::REST_NOT_AUTHENTICATED, unexpected, false),
     };
     let transport = match error {
-        AdminError::Busy => Some(BUSY),
+        AdminError::Busy | AdminError::Throttled => Some(BUSY),
         AdminError::CallerGone => Some(credential_transport(CredentialError::NoHeader)),
         AdminError::Write(WriteError::Closed) => Some(UNAVAILABLE),
         _ => None,
@@ -256,7 +258,7 @@ pub fn credential_transport(error: CredentialError) -> Transport {
             http: 401,
             code: number::REST_NOT_AUTHENTICATED,
         },
-        CredentialError::Busy => BUSY,
+        CredentialError::Busy | CredentialError::Throttled => BUSY,
         CredentialError::Stale | CredentialError::Failed { .. } => UNAVAILABLE,
     }
 }

@@ -109,6 +109,8 @@ pub(super) const ALL: &[Key] = &[
     key("rbac.bcryptThreads", Plain),
     key("rbac.bodyTimeoutMs", Plain),
     key("rbac.compat", Plain),
+    key("rbac.failedLogins.burst", Plain),
+    key("rbac.failedLogins.perMinute", Plain),
     key("rbac.headerTimeoutMs", Plain),
     key("rbac.listen", Plain),
     key("rbac.logFormat", Plain),

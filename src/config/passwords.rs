@@ -19,6 +19,12 @@ pub struct PasswordSettings {
     /// How many bcrypt computations may wait for a thread (`rbac.bcryptQueue`), at least 1; one
     /// more is refused. Default: 256.
     pub bcrypt_queue: usize,
+    /// How many failed logins a user name may have in a row before more of them are refused
+    /// unchecked (`rbac.failedLogins.burst`), at most 1,000,000; 0 switches that off. Default: 100.
+    pub failed_logins_burst: u32,
+    /// How many it may have a minute from then on (`rbac.failedLogins.perMinute`), 1 to 60,000.
+    /// Default: 10.
+    pub failed_logins_per_minute: u32,
     /// Whether a hash of lower cost is replaced after a login that verified
     /// (`rbac.raiseHashCost`). Default: yes; no in `compat: milvus`.
     pub raise_hash_cost: bool,
@@ -44,6 +50,8 @@ impl PasswordSettings {
             bcrypt_cost: 10,
             bcrypt_threads: half_the_processors(),
             bcrypt_queue: 256,
+            failed_logins_burst: 100,
+            failed_logins_per_minute: 10,
             raise_hash_cost: !milvus,
             truncate_long_passwords: milvus,
             admin_resets_passwords: !milvus,
@@ -66,6 +74,16 @@ impl PasswordSettings {
             bcrypt_cost: reader.number("rbac.bcryptCost", default.bcrypt_cost, 4..=14),
             bcrypt_threads: if threads == 0 { default.bcrypt_threads } else { threads },
             bcrypt_queue: reader.number("rbac.bcryptQueue", default.bcrypt_queue, 1..=1_000_000),
+            failed_logins_burst: reader.number(
+                "rbac.failedLogins.burst",
+                default.failed_logins_burst,
+                0..=1_000_000,
+            ),
+            failed_logins_per_minute: reader.number(
+                "rbac.failedLogins.perMinute",
+                default.failed_logins_per_minute,
+                1..=60_000,
+            ),
             raise_hash_cost: reader.switch("rbac.raiseHashCost", default.raise_hash_cost),
             truncate_long_passwords: reader
                 .switch("rbac.truncateLongPasswords", default.truncate_long_passwords),

@@ -13,6 +13,10 @@ pub(super) const API_KEY: &str = "auth check failure, please check api key is co
 pub(super) const REFUSED: &str =
     "auth check failure, please check username and password are correct";
 
+/// Client text for a name that has failed too often, whatever the password.
+pub(super) const THROTTLED: &str = "too many failed logins for this user, try again later; programs \
+                                    that are logged in go on working";
+
 /// Client text while the state is too old, whatever the credentials.
 pub(super) const STALE: &str = "the state of this server is older than it may be, so nothing is \
                                 decided on it; try again later, or ask another replica";
@@ -43,6 +47,10 @@ pub enum CredentialError {
     /// The queue of password checks is full. Nothing was checked; trying again may succeed.
     #[error("too many password checks are waiting, try again later")]
     Busy,
+    /// The name has failed too often lately, whether there is such a user or not. Nothing was
+    /// checked; trying again later may succeed.
+    #[error("{THROTTLED}")]
+    Throttled,
     /// The state is older than it may be. Nothing was checked; trying again may succeed, here or
     /// at another replica.
     #[error("{STALE}")]
@@ -83,6 +91,7 @@ impl CredentialError {
             Self::Refused { why } => why.reason(),
             Self::PasswordTooLong => "password to hash is too long",
             Self::Busy => "queue of password checks is full",
+            Self::Throttled => "too many failed logins of this name",
             Self::Stale => "state is older than it may be",
             Self::Failed { what } => what,
         }

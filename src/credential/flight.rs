@@ -12,6 +12,8 @@ use tokio::sync::watch;
 
 use super::CredentialError;
 use super::pool::{Job, NO_ANSWER};
+use super::refused::Refused;
+use super::throttle::Token;
 
 /// How a check ended: whether the password is right, or why that is not known.
 type Outcome = Result<bool, CredentialError>;
@@ -26,20 +28,30 @@ pub(super) struct Flights(Arc<UnderWay>);
 pub(super) struct Ticket(watch::Receiver<Option<Outcome>>);
 
 impl Flights {
-    /// Joins the check under this key, or makes it; then it has to be submitted.
-    pub(super) fn join<W>(&self, key: [u8; 32], work: W) -> (Ticket, Option<Box<dyn Job>>)
+    /// Joins the check under this key, or makes it, if it may be; then it has to be submitted.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(super) fn join<W>(
+        &self,
+        key: [u8; 32],
+        may: impl FnOnce() -> Result<Guess, CredentialError>,
+        work: W,
+    ) -> Result<(Ticket, Option<Box<dyn Job>>), CredentialError>
     where
         W: FnOnce() -> bool + Send + 'static,
     {
         let mut under_way = lock(&self.0);
         if let Some(sender) = under_way.get(&key) {
-            return (Ticket(sender.subscribe()), None);
+            return Ok((Ticket(sender.subscribe()), None));
         }
+        // Under the lock, so that of two who come at once one makes it and the other joins.
+        let guess = may()?;
         let (sender, receiver) = watch::channel(None);
         let sender = Arc::new(sender);
         under_way.insert(key, sender.clone());
         let entry = Entry { key, sender, under_way: self.0.clone() };
-        (Ticket(receiver), Some(Box::new(Flight { entry, work })))
+        Ok((Ticket(receiver), Some(Box::new(Flight { entry, guess, work }))))
     }
 }
 
@@ -55,9 +67,32 @@ fn lock(under_way: &UnderWay) -> MutexGuard<'_, HashMap<[u8; 32], Sender>> {
     under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a check costs whoever guesses wrong. Until it has ended nothing is said of that: dropped
+/// undone, it costs nothing.
+pub(super) struct Guess {
+    /// What stands for the login.
+    pub(super) key: [u8; 32],
+    /// The token that it has taken.
+    pub(super) token: Token,
+    /// Where a wrong one is remembered.
+    pub(super) refused: Refused,
+}
+
+impl Guess {
+    /// Makes it cost what it has to, and passes on whether the password was right.
+    pub(super) fn settle(mut self, right: bool) -> bool {
+        if !right {
+            self.token.spend();
+            self.refused.remember(self.key);
+        }
+        right
+    }
+}
+
 /// A check on its way through the pool.
 struct Flight<W> {
     entry: Entry,
+    guess: Guess,
     work: W,
 }
 
@@ -95,8 +130,9 @@ impl<W: FnOnce() -> bool + Send> Job for Flight<W> {
     }
 
     fn run(self: Box<Self>) {
-        let Self { entry, work } = *self;
-        entry.sender.send_replace(Some(Ok(work())));
+        let Self { entry, guess, work } = *self;
+        let right = guess.settle(work());
+        entry.sender.send_replace(Some(Ok(right)));
     }
 
     fn refuse(self: Box<Self>, error: CredentialError) {
@@ -111,8 +147,22 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::clock::ManualClock;
+    use crate::credential::throttle::{FailedLogins, Throttle};
 
     const KEY: [u8; 32] = [1; 32];
+
+    fn join(
+        flights: &Flights,
+        key: [u8; 32],
+        work: impl FnOnce() -> bool + Send + 'static,
+    ) -> (Ticket, Option<Box<dyn Job>>) {
+        let clock = Arc::new(ManualClock::at(0));
+        let throttle = Throttle::new(FailedLogins::default(), clock.clone());
+        let token = throttle.reserve(key).unwrap();
+        let guess = Guess { key, token, refused: Refused::new(clock) };
+        flights.join(key, || Ok(guess), work).unwrap()
+    }
 
     fn ended(ticket: Ticket) -> Option<Outcome> {
         ticket.outcome().now_or_never()
@@ -121,44 +171,56 @@ mod tests {
     #[test]
     fn all_who_join_have_the_outcome_and_who_comes_later_starts_anew() {
         let flights = Flights::default();
-        let (one, job) = flights.join(KEY, || true);
-        let (two, none) = flights.join(KEY, || false);
-        let (other, other_job) = flights.join([2; 32], || false);
+        let (one, job) = join(&flights, KEY, || true);
+        let (two, none) = join(&flights, KEY, || false);
+        let (other, other_job) = join(&flights, [2; 32], || false);
         assert!(none.is_none());
         job.unwrap().run();
         other_job.unwrap().run();
         assert_eq!((ended(one), ended(two)), (Some(Ok(true)), Some(Ok(true))));
         assert_eq!(ended(other), Some(Ok(false)));
-        assert!(flights.join(KEY, || true).1.is_some());
+        assert!(join(&flights, KEY, || true).1.is_some());
     }
 
     #[test]
     fn a_check_given_up_can_neither_be_joined_nor_end_the_next_one() {
         let flights = Flights::default();
-        let (gone, first) = flights.join(KEY, || true);
+        let (gone, first) = join(&flights, KEY, || true);
         let first = first.unwrap();
         assert!(first.is_wanted());
         drop(gone);
         assert!(!first.is_wanted());
-        let (_waiting, second) = flights.join(KEY, || true);
+        let (_waiting, second) = join(&flights, KEY, || true);
         assert!(second.is_some());
         drop(first);
-        assert!(flights.join(KEY, || true).1.is_none(), "the second is still under way");
+        assert!(join(&flights, KEY, || true).1.is_none(), "the second is still under way");
     }
 
     #[test]
     fn a_refusal_or_a_panic_is_told_to_all_and_leaves_nothing_behind() {
         let flights = Flights::default();
-        let (one, job) = flights.join(KEY, || true);
-        let two = flights.join(KEY, || true).0;
+        let (one, job) = join(&flights, KEY, || true);
+        let two = join(&flights, KEY, || true).0;
         job.unwrap().refuse(CredentialError::Busy);
         let busy = Some(Err(CredentialError::Busy));
         assert_eq!((ended(one), ended(two)), (busy, busy));
 
-        let (ticket, job) = flights.join(KEY, || panic!("a panic that a test wants"));
+        let (ticket, job) = join(&flights, KEY, || panic!("a panic that a test wants"));
         let job = job.unwrap();
         assert!(catch_unwind(AssertUnwindSafe(|| job.run())).is_err());
         assert_eq!(ended(ticket), Some(Err(NO_ANSWER)));
         assert!(lock(&flights.0).is_empty());
+    }
+
+    #[test]
+    fn who_joins_pays_nothing_and_who_may_not_begin_leaves_nothing_behind() {
+        let flights = Flights::default();
+        let refused = flights.join(KEY, || Err(CredentialError::Throttled), || true);
+        assert!(matches!(refused, Err(CredentialError::Throttled)));
+        assert!(lock(&flights.0).is_empty());
+        let (_waiting, job) = join(&flights, KEY, || true);
+        assert!(job.is_some());
+        let joined = flights.join(KEY, || panic!("nobody asks for it"), || true);
+        assert!(joined.is_ok_and(|(_, job)| job.is_none()));
     }
 }

@@ -6,7 +6,9 @@
 //! 2. bcrypt runs only on the threads of the verifier, in a bounded queue that peers share
 //!    fairly; a login that was verified before needs neither bcrypt nor a lock.
 //! 3. Every refusal of a name and password costs at least one bcrypt at the configured cost and
-//!    says the same, so that nobody learns which users exist.
+//!    says the same, so that nobody learns which users exist. Two answers come without: to the very
+//!    login that has just been refused, and to any for a name, known or not, that has failed too
+//!    often (`refused.rs`, `throttle.rs`).
 //! 4. Passwords are wiped when they are dropped and print as nothing.
 //!
 //! Headers are read here as bytes; finding them in a request, status codes and log lines are the
@@ -20,6 +22,8 @@ mod hash;
 mod header;
 mod password;
 mod pool;
+mod refused;
+mod throttle;
 mod verifier;
 
 pub use base64::Base64Error;
@@ -28,4 +32,5 @@ pub use error::{CredentialError, RefusedWhy, StartError};
 pub use hash::{LongPasswords, is_usable_hash};
 pub use header::{HeaderError, Login, RestHeader, grpc, rest};
 pub use password::Password;
+pub use throttle::FailedLogins;
 pub use verifier::{Authenticated, RaiseCost, Verifier, VerifierOptions};

@@ -7,16 +7,20 @@
 use std::fmt;
 use std::hint::black_box;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::flight::Flights;
+use super::flight::{Flights, Guess};
 use super::hash::{self, COSTS, LongPasswords, Policy, Stored};
 use super::pool::Pool;
+use super::refused::Refused;
+use super::throttle::{FailedLogins, NameDigest, Throttle};
 use super::{Caller, CredentialError, Login, Password, Peer, RefusedWhy, StartError};
+use crate::clock::{Clock, SystemClock};
 use crate::model::{BCRYPT_LIMIT, PasswordHash, UserName};
 use crate::snapshot::{SnapshotCell, User};
 
@@ -41,6 +45,8 @@ pub struct VerifierOptions {
     pub queue: usize,
     /// Whether a login with a hash of lower cost asks for a new hash.
     pub raise_cost: bool,
+    /// How often a name may fail.
+    pub failed_logins: FailedLogins,
 }
 
 impl Default for VerifierOptions {
@@ -51,6 +57,7 @@ impl Default for VerifierOptions {
             threads: 0,
             queue: 0,
             raise_cost: true,
+            failed_logins: FailedLogins::default(),
         }
     }
 }
@@ -94,6 +101,8 @@ pub struct Verifier {
     keyed: Hmac<Sha256>,
     pool: Pool,
     flights: Flights,
+    throttle: Throttle,
+    refused: Refused,
 }
 
 impl Verifier {
@@ -102,7 +111,16 @@ impl Verifier {
     /// # Errors
     /// If the cost is out of range, or the system refuses random bytes or a thread.
     pub fn new(options: VerifierOptions) -> Result<Self, StartError> {
-        let VerifierOptions { cost, long_passwords, threads, queue, raise_cost } = options;
+        Self::with_clock(options, Arc::new(SystemClock))
+    }
+
+    /// As [`Verifier::new`], by another clock: failed logins are counted by its time since boot.
+    ///
+    /// # Errors
+    /// As [`Verifier::new`].
+    pub fn with_clock(options: VerifierOptions, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let VerifierOptions { cost, long_passwords, threads, queue, raise_cost, failed_logins } =
+            options;
         if !COSTS.contains(&cost) {
             return Err(StartError::Cost { cost });
         }
@@ -117,6 +135,8 @@ impl Verifier {
             keyed: Hmac::new((&*key).into()),
             pool: Pool::start(threads, queue).map_err(StartError::Thread)?,
             flights: Flights::default(),
+            throttle: Throttle::new(failed_logins, Arc::clone(&clock)),
+            refused: Refused::new(clock),
         })
     }
 
@@ -143,8 +163,10 @@ impl Verifier {
     /// a dropped user is gone as soon as the snapshot is published, also in the midst of a check.
     ///
     /// # Errors
-    /// [`CredentialError::Refused`] after at least one bcrypt at the configured cost;
-    /// [`CredentialError::Busy`] at once if the queue is full; [`CredentialError::Failed`].
+    /// [`CredentialError::Refused`] after at least one bcrypt at the configured cost, unless this
+    /// very login has been refused within the last five seconds; [`CredentialError::Throttled`] at
+    /// once if the name has failed too often; [`CredentialError::Busy`] at once if the queue is
+    /// full; [`CredentialError::Failed`].
     pub async fn authenticate(
         &self,
         snapshots: &SnapshotCell,
@@ -157,7 +179,7 @@ impl Verifier {
                 Err(asked) => asked,
             };
             let password = login.password();
-            if !self.check_shared(key, stored.clone(), password, peer.ip()).await? {
+            if !self.check_shared(key, login, stored.clone(), peer.ip()).await? {
                 let why = self.why_refused(stored.as_ref(), password);
                 return Err(CredentialError::Refused { why });
             }
@@ -177,20 +199,28 @@ impl Verifier {
         Err(CredentialError::Refused { why: RefusedWhy::Changed })
     }
 
-    /// Whether the password is that of the stored hash, by the rules and at the price of a login,
-    /// but without a memory. Without a hash the answer is no, at the same price.
+    /// Whether the password is that of the user's stored hash, by the rules and at the price of a
+    /// login, a wrong one included, but without remembering one that is right. Without a hash the
+    /// answer is no, at the same price.
     ///
     /// # Errors
-    /// [`CredentialError::Busy`] or [`CredentialError::Failed`].
+    /// [`CredentialError::Throttled`], [`CredentialError::Busy`] or [`CredentialError::Failed`].
     pub async fn check_password(
         &self,
+        user: &str,
         stored: Option<&PasswordHash>,
         password: &Password,
         peer: Peer,
     ) -> Result<bool, CredentialError> {
+        let key = self.digest(user.as_bytes(), stored, password.as_bytes());
+        if self.refused.contains(&key) {
+            return Ok(false);
+        }
+        let guess = self.guess(key, user.as_bytes())?;
         let (stored, policy, decoy) = (stored.cloned(), self.policy, self.decoy.clone());
         let password = Password::copy_of(password.as_bytes());
-        let work = move || hash::check(stored.as_ref(), &decoy, password.as_bytes(), policy);
+        let work =
+            move || guess.settle(hash::check(stored.as_ref(), &decoy, password.as_bytes(), policy));
         self.pool.run(peer.ip(), work).await
     }
 
@@ -277,22 +307,33 @@ impl Verifier {
         Authenticated { caller: Caller::verified(name, peer), raise }
     }
 
-    /// Checks a password on the pool, or waits for the same check of somebody else.
+    /// Checks a password on the pool, or waits for the same check of somebody else. What has just
+    /// been refused still is.
     async fn check_shared(
         &self,
         key: [u8; 32],
+        login: &Login,
         stored: Option<PasswordHash>,
-        password: &[u8],
         peer: IpAddr,
     ) -> Result<bool, CredentialError> {
+        if self.refused.contains(&key) {
+            return Ok(false);
+        }
         let (password, policy, decoy) =
-            (Password::copy_of(password), self.policy, self.decoy.clone());
+            (Password::copy_of(login.password()), self.policy, self.decoy.clone());
         let work = move || hash::check(stored.as_ref(), &decoy, password.as_bytes(), policy);
-        let (ticket, job) = self.flights.join(key, work);
+        let may = || self.guess(key, login.user_bytes());
+        let (ticket, job) = self.flights.join(key, may, work)?;
         if let Some(job) = job {
             self.pool.submit(peer, job);
         }
         ticket.outcome().await
+    }
+
+    /// Takes what a check of this name costs.
+    fn guess(&self, key: [u8; 32], user: &[u8]) -> Result<Guess, CredentialError> {
+        let token = self.throttle.reserve(self.digest_of_name(user))?;
+        Ok(Guess { key, token, refused: self.refused.clone() })
     }
 
     fn why_refused(&self, stored: Option<&PasswordHash>, password: &[u8]) -> RefusedWhy {
@@ -304,6 +345,14 @@ impl Verifier {
             Some(true) if !self.policy.admits(password.len()) => RefusedWhy::TooLong,
             Some(true) => RefusedWhy::WrongPassword,
         }
+    }
+
+    /// Stands for a name, known or not. Its first byte is that of no login.
+    fn digest_of_name(&self, user: &[u8]) -> NameDigest {
+        let mut mac = self.keyed.clone();
+        mac.update(&[2]);
+        mac.update(user);
+        mac.finalize().into_bytes().into()
     }
 
     /// Stands for a user, a hash and a password; nobody without the key of this process can make

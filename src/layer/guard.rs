@@ -58,6 +58,7 @@ const MOST_OBJECTS: usize = 8;
 struct Paces {
     no_login: LogPace,
     wrong_login: LogPace,
+    throttled: LogPace,
     denials: LogPace,
     unknown: LogPace,
 }
@@ -66,6 +67,7 @@ impl Paces {
     fn of_login(&self, error: CredentialError) -> Option<&LogPace> {
         match error {
             CredentialError::Refused { .. } => Some(&self.wrong_login),
+            CredentialError::Throttled => Some(&self.throttled),
             CredentialError::Stale => None,
             _ => Some(&self.no_login),
         }
@@ -137,9 +139,13 @@ impl Guard {
         {
             let user = user.map(|user| String::from_utf8_lossy(&user).into_owned());
             let (user, path) = (user.as_deref().map(Clipped), Clipped(path));
-            tracing::info!(
-                ?user, %peer, ?path, reason = error.reason(), suppressed, "login refused"
-            );
+            let reason = error.reason();
+            // Somebody is guessing, or is locked out by a guesser: an operator should know.
+            if *error == CredentialError::Throttled {
+                tracing::warn!(?user, %peer, ?path, reason, suppressed, "login refused");
+            } else {
+                tracing::info!(?user, %peer, ?path, reason, suppressed, "login refused");
+            }
         }
         outcome
     }

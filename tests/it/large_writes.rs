@@ -42,12 +42,12 @@ impl Camera {
 
 impl SyncFile for Camera {
     fn sync_data(&self, file: &File, _: &Path) -> io::Result<()> {
-        let mut film = self.film.lock().unwrap();
-        if film.runs {
-            let copy = self.album.join(film.taken.len().to_string());
+        let mut roll = self.film.lock().unwrap();
+        if roll.runs {
+            let copy = self.album.join(roll.taken.len().to_string());
             copy_directory(&self.data, &copy)?;
-            film.taken.push(copy);
-            if film.fails_at == Some(film.taken.len() - 1) {
+            roll.taken.push(copy);
+            if roll.fails_at == Some(roll.taken.len() - 1) {
                 return Err(io::Error::from_raw_os_error(5));
             }
         }

@@ -16,10 +16,12 @@ use crate::support::{Grpc, Process, ROOT, TestServer, basic, serve, settings};
 const PATIENCE: Duration = Duration::from_secs(20);
 const ANN: (&str, &str) = ("ann", "Passw0rd!");
 
-/// A deployment in memory with root.
+/// A deployment in memory with root, where failed logins are looked at however many there are.
 async fn deployment() -> Deployment {
     let store = Box::new(MemoryStore::new());
-    let deployment = Deployment::open(store, &settings(Compat::Documented)).unwrap();
+    let mut settings = settings(Compat::Documented);
+    settings.passwords.failed_logins_burst = 0;
+    let deployment = Deployment::open(store, &settings).unwrap();
     let password = Password::from(ROOT.1.as_bytes().to_vec());
     deployment.admin().bootstrap(Some(&password)).await.unwrap();
     deployment

@@ -55,6 +55,7 @@ mod store_contract;
 mod streams;
 mod support;
 mod system_calls;
+mod throttle;
 mod tls;
 mod transport;
 mod under_way;

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::ManualClock;
 use crate::model::{Change, Credential, Record, RecordKey, Revision};
 use crate::snapshot::Snapshot;
 
@@ -350,9 +351,9 @@ async fn a_password_can_be_checked_without_being_remembered() {
     let (verifier, cell) = (verifier(), milvus());
     let stored = PasswordHash::new(MILVUS);
     let (right, wrong) = (Password::from(b"Milvus".to_vec()), Password::from(b"no".to_vec()));
-    assert!(verifier.check_password(Some(&stored), &right, Peer::LOCAL).await.unwrap());
-    assert!(!verifier.check_password(Some(&stored), &wrong, Peer::LOCAL).await.unwrap());
-    assert!(!verifier.check_password(None, &right, Peer::LOCAL).await.unwrap());
+    assert!(verifier.check_password("root", Some(&stored), &right, Peer::LOCAL).await.unwrap());
+    assert!(!verifier.check_password("root", Some(&stored), &wrong, Peer::LOCAL).await.unwrap());
+    assert!(!verifier.check_password("root", None, &right, Peer::LOCAL).await.unwrap());
     assert!(verifier.is_password(&stored, b"Milvus").await.unwrap());
     assert!(!verifier.is_password(&stored, b"milvus").await.unwrap());
     assert!(!verifier.is_password(&PasswordHash::new(""), b"Milvus").await.unwrap());
@@ -397,4 +398,82 @@ proptest! {
         let flipped = if hash.is_some() { None } else { Some(String::new()) };
         prop_assert_ne!(of_one, digest(&user, &flipped, &password));
     }
+}
+
+fn with_clock(burst: u32) -> (Verifier, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(0));
+    let failed_logins = FailedLogins { burst, per_minute: 10 };
+    let verifier =
+        Verifier::with_clock(VerifierOptions { failed_logins, ..options() }, clock.clone());
+    (verifier.unwrap(), clock)
+}
+
+#[tokio::test]
+async fn a_pair_just_refused_is_refused_again_for_five_seconds_and_is_no_new_guess() {
+    let (verifier, clock) = with_clock(2);
+    let cell = milvus();
+    for (user, why) in [("root", RefusedWhy::WrongPassword), ("toor", RefusedWhy::UnknownUser)] {
+        let before = verifier.jobs_done();
+        for _ in 0..10 {
+            assert_eq!(refusal(&verifier, &cell, &login(user, "wrong")).await, why);
+        }
+        assert_eq!(verifier.jobs_done(), before + 1, "{user}");
+    }
+    clock.advance(5_000);
+    let before = verifier.jobs_done();
+    assert_eq!(refusal(&verifier, &cell, &login("root", "wrong")).await, RefusedWhy::WrongPassword);
+    assert_eq!(verifier.jobs_done(), before + 1);
+    let third = try_login(&verifier, &cell, "root", "another").await;
+    assert_eq!(third.unwrap_err(), CredentialError::Throttled, "it was the second token");
+}
+
+#[tokio::test]
+async fn a_refusal_is_of_one_hash_so_a_new_password_or_user_is_looked_at_at_once() {
+    let (verifier, _) = with_clock(10);
+    let cell = milvus();
+    let new = login("root", "N3w");
+    assert_eq!(refusal(&verifier, &cell, &new).await, RefusedWhy::WrongPassword);
+    change(&cell, &put("root", &hash(b"N3w", 4)));
+    assert!(verifier.authenticate(&cell, &new, Peer::LOCAL).await.is_ok());
+
+    assert_eq!(refusal(&verifier, &cell, &login("ann", "N3w")).await, RefusedWhy::UnknownUser);
+    change(&cell, &put("ann", &hash(b"N3w", 4)));
+    assert!(verifier.authenticate(&cell, &login("ann", "N3w"), Peer::LOCAL).await.is_ok());
+}
+
+#[tokio::test]
+async fn checks_that_nobody_ended_cost_nothing() {
+    let (verifier, _) = with_clock(3);
+    let cell = milvus();
+    // Callers who went away while they waited.
+    let (open, held) = hold(&verifier);
+    for number in 0..3 {
+        let guess = login("root", &format!("guess-{number}"));
+        let waiting = verifier.authenticate(&cell, &guess, Peer::LOCAL);
+        assert!(waiting.now_or_never().is_none());
+    }
+    drop(open);
+    let _ = held.await;
+    // A token is back when the pool has seen that nobody waits; its queue is one after another.
+    verifier.is_password(&PasswordHash::new(MILVUS), b"x").await.unwrap();
+    assert!(try_login(&verifier, &cell, "root", "Milvus").await.is_ok());
+    for number in 3..6 {
+        let guess = login("root", &format!("guess-{number}"));
+        assert_eq!(refusal(&verifier, &cell, &guess).await, RefusedWhy::WrongPassword);
+    }
+    let throttled = try_login(&verifier, &cell, "root", "guess-6").await;
+    assert_eq!(throttled.unwrap_err(), CredentialError::Throttled);
+    assert!(try_login(&verifier, &cell, "root", "Milvus").await.is_ok(), "it is remembered");
+}
+
+#[tokio::test]
+async fn who_share_a_check_have_made_one_guess() {
+    let (verifier, _) = with_clock(1);
+    let cell = milvus();
+    let guess = login("root", "guess");
+    let all = join_all((0..20).map(|_| verifier.authenticate(&cell, &guess, Peer::LOCAL))).await;
+    for end in all {
+        assert!(matches!(end, Err(CredentialError::Refused { .. })), "{end:?}");
+    }
+    assert_eq!(verifier.jobs_done(), 1);
 }
