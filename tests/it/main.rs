@@ -38,6 +38,7 @@ mod membership;
 mod page;
 mod parity;
 mod policy_matrix;
+mod power_cut;
 mod privileges;
 mod process;
 mod reflection;

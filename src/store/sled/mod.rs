@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::durable::DataSync;
-use self::journal::MOST_AT_ONCE;
+use self::journal::{MOST_AT_ONCE, MOST_PAIR};
 use self::opened::{Failure, Opened};
 use super::{Commit, Scanned, Store, StoreError, Writes};
 use crate::model::Revision;
@@ -138,6 +138,10 @@ impl Store for SledStore {
         let Some(revision) = base.next() else {
             return Commit::Refused(StoreError::RevisionsExhausted);
         };
+        if let Some((key, bytes)) = journal::too_large(&writes) {
+            let key = String::from_utf8_lossy(key).into_owned();
+            return Commit::Refused(StoreError::TooLarge { key, bytes, limit: MOST_PAIR });
+        }
         match opened.write(revision, writes, &self.path, &*self.sync) {
             Ok(()) => Commit::Committed(revision),
             Err(Failure::NothingWritten(error)) => {

@@ -41,7 +41,7 @@ pub(super) fn open(
         db,
         data,
         blobs: Blobs::new(path.join("blobs")),
-        mark: MarkFile::open(path)?,
+        mark: None,
         meta: found.unwrap_or_default(),
         lock,
     };
@@ -49,11 +49,13 @@ pub(super) fn open(
         let first = Meta::first_batch(options.created_unix_ms);
         attempt("write to", path, || opened.db.apply_batch(first))?;
     }
-    opened.finish_journal(path, sync)?;
     // Also when nothing was written: sled cuts off what was torn and may have rewritten a page.
     opened.make_durable(path, sync)?;
     sync_directory(path).map_err(io_error("sync", path))?;
-    opened.mark.write(&opened.meta);
+    opened.finish_journal(path, sync)?;
+    // INVARIANT: there is no mark, not even an empty one, before what it speaks of is on the disk.
+    opened.mark = Some(MarkFile::open(path)?);
+    opened.move_mark();
     Ok(opened)
 }
 

@@ -8,12 +8,11 @@ use std::sync::mpsc;
 use std::{mem, thread};
 
 use super::durable::{Blobs, SyncFile, forget_cached_pages};
-use super::journal::MOST_AT_ONCE;
 use super::lock::LockFile;
 use super::mark::MarkFile;
 use super::meta::{self, Meta};
 use super::page::Page;
-use super::{StoreError, attempt, io_error};
+use super::{StoreError, attempt, io_error, journal};
 use crate::model::Revision;
 use crate::store::Writes;
 
@@ -27,7 +26,8 @@ pub(super) struct Opened {
     /// the system tells it of every failed one.
     pub(super) data: File,
     pub(super) blobs: Blobs,
-    pub(super) mark: MarkFile,
+    /// Once what it speaks of is on the disk.
+    pub(super) mark: Option<MarkFile>,
     pub(super) meta: Meta,
     /// Only held.
     pub(super) lock: LockFile,
@@ -87,7 +87,7 @@ impl Opened {
         path: &Path,
         sync: &dyn SyncFile,
     ) -> Result<(), Failure> {
-        if writes.len() > MOST_AT_ONCE {
+        if journal::are_many(&writes) {
             return self.write_many(revision, writes, path, sync);
         }
         let (batch, meta) =
@@ -96,7 +96,7 @@ impl Opened {
         attempt("write to", path, || self.db.apply_batch(batch)).map_err(Failure::Unknown)?;
         self.make_durable(path, sync).map_err(Failure::Unknown)?;
         self.meta = meta;
-        self.mark.write(&self.meta);
+        self.move_mark();
         Ok(())
     }
 
@@ -138,6 +138,13 @@ impl Opened {
         // The log points to the blobs, so they come first.
         attempt("sync", path, || self.blobs.sync_new(sync))?;
         attempt("sync", path, || sync.sync_data(&self.data, &path.join("db")))
+    }
+
+    /// Says in the mark how far the store is.
+    pub(super) fn move_mark(&self) {
+        if let Some(mark) = &self.mark {
+            mark.write(&self.meta);
+        }
     }
 
     /// Lets go of everything, sled first.
