@@ -10,6 +10,7 @@
 mod architecture;
 mod authentication;
 mod bad_input;
+mod bit_flips;
 mod change_log;
 mod concurrency;
 mod config;
@@ -26,6 +27,7 @@ mod durability;
 mod etcd;
 mod examples;
 mod exposure;
+mod failing_disk;
 mod fuzz_corpus;
 mod gateway;
 mod grants;

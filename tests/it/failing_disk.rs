@@ -1,0 +1,120 @@
+//! The true program on a disk that fails: writes or syncs of its data file end in an error. The
+//! caller hears that, the service is read-only and says so, everything else goes on, and when the disk
+//! is well again so is the service, with every acknowledged change.
+//!
+//! `strace` makes the system calls fail, from outside and for as long as it is attached.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use milvus_rbac::proto::milvus as pb;
+
+use crate::support::{Grpc, Process, ROOT};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A disk that fails until it is dropped.
+struct Fault(Child);
+
+impl Fault {
+    /// `None` where there is no strace, or it may not look at other processes.
+    fn begin(process: &Process, call: &str, error: &str) -> Option<Self> {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-p", &process.id().to_string(), "-o", "/dev/null"]);
+        command.args(["-e", &format!("trace={call}"), "-e", "signal=none"]);
+        command.args(["-e", &format!("inject={call}:error={error}")]);
+        let mut tracer = command.stderr(Stdio::piped()).spawn().ok()?;
+        let mut line = String::new();
+        BufReader::new(tracer.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let fault = Self(tracer);
+        if line.contains("attached") {
+            return Some(fault);
+        }
+        println!("strace cannot make anything fail here: {line}");
+        None
+    }
+}
+
+impl Drop for Fault {
+    fn drop(&mut self) {
+        // Asked to end, it lets go of the process; killed, it might take it along.
+        let id = rustix::process::Pid::from_child(&self.0);
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        let _ = self.0.wait();
+    }
+}
+
+async fn is_healthy(root: &Grpc) -> bool {
+    root.rpc().check_health(pb::CheckHealthRequest {}).await.unwrap().into_inner().is_healthy
+}
+
+async fn survives(call: &str, error: &str) {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let mut server = Process::start(&data);
+    let root = Grpc::connect(server.address, ROOT).await;
+    assert_eq!(root.create_role("before").await.unwrap().code, 0);
+    let Some(fault) = Fault::begin(&server, call, error) else { return };
+
+    let deadline = Instant::now() + PATIENCE;
+    let mut number = 0;
+    let mut acknowledged = vec!["before".to_owned()];
+    // strace attaches to one thread after another, so the first change may still succeed.
+    loop {
+        let name = format!("during{number}");
+        let answer = root.create_role(&name).await.unwrap();
+        if answer.code != 0 {
+            assert_eq!(answer.code, 2, "{call} {error}: {answer:?}");
+            let reason = &answer.reason;
+            assert!(
+                reason.contains("unknown") || reason.contains("nothing was written"),
+                "{reason}"
+            );
+            break;
+        }
+        acknowledged.push(name);
+        number += 1;
+        assert!(Instant::now() < deadline, "{call} never failed");
+    }
+    for _ in 0..3 {
+        let refused = root.create_role("refused").await.unwrap();
+        assert_eq!((refused.code, refused.retriable), (2, true), "{call} {error}: {refused:?}");
+    }
+    assert!(!is_healthy(&root).await, "{call} {error}");
+    let roles = root.list_roles().await.unwrap();
+    assert!(acknowledged.iter().all(|role| roles.contains(role)), "{roles:?}");
+    assert!(root.logs_in().await);
+
+    drop(fault);
+    let deadline = Instant::now() + PATIENCE;
+    while root.create_role("after").await.unwrap().code != 0 {
+        assert!(Instant::now() < deadline, "{call} {error}: it did not recover");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    acknowledged.push("after".to_owned());
+    assert!(is_healthy(&root).await);
+    let roles = root.list_roles().await.unwrap();
+    assert!(acknowledged.iter().all(|role| roles.contains(role)), "{roles:?}");
+    assert!(!roles.contains(&"refused".to_owned()), "{roles:?}");
+
+    server.terminate();
+    assert!(server.wait().success());
+    let server = Process::start(&data);
+    let again = Grpc::connect(server.address, ROOT).await.list_roles().await.unwrap();
+    assert_eq!(again, roles, "{call} {error}");
+}
+
+#[tokio::test]
+async fn syncs_that_fail_make_it_read_only_until_the_disk_is_well() {
+    for error in ["EIO", "ENOSPC", "EROFS"] {
+        survives("fdatasync", error).await;
+    }
+}
+
+#[tokio::test]
+async fn writes_that_fail_make_it_read_only_until_the_disk_is_well() {
+    for error in ["EIO", "ENOSPC", "EROFS"] {
+        survives("pwrite64", error).await;
+    }
+}
