@@ -44,6 +44,7 @@ mod power_cut;
 mod privileges;
 mod process;
 mod reflection;
+mod released_stores;
 mod request_fields;
 mod requirements;
 mod reset_password;

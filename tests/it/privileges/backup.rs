@@ -175,3 +175,59 @@ async fn only_restore_takes_large_messages() {
     let status = root.rpc().create_role(request).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::ResourceExhausted, "{status}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_among_many_writes_are_each_of_one_moment_and_can_be_restored() {
+    let server = TestServer::start().await;
+    let root = server.grpc(ROOT).await;
+    succeeded(&root.create_user("alice", "P@ssw0rd").await.unwrap());
+    // Each role is made, described, granted and bound before the next one is made.
+    let writer = tokio::spawn({
+        let root = root.clone();
+        async move {
+            for number in 0..60 {
+                let role = format!("role{number:02}");
+                succeeded(&root.create_role(&role).await.unwrap());
+                let object = format!("c{number}");
+                succeeded(&operate_v2(&root, &role, "Search", ("default", &object), 0).await);
+                succeeded(&root.operate_user_role("alice", &role, 0).await.unwrap());
+            }
+        }
+    });
+    // And others come and go, so that commits are shared.
+    let others = (0..3).map(|who| {
+        let root = root.clone();
+        tokio::spawn(async move {
+            let name = format!("guest{who}");
+            loop {
+                succeeded(&root.create_user(&name, "P@ssw0rd").await.unwrap());
+                succeeded(&root.operate_user_role(&name, "admin", 0).await.unwrap());
+                succeeded(&root.delete_user(&name).await.unwrap());
+            }
+        })
+    });
+    let others: Vec<_> = others.collect();
+    let mut backups = Vec::new();
+    while !writer.is_finished() {
+        backups.push(backup(&root).await);
+    }
+    writer.await.unwrap();
+    others.iter().for_each(tokio::task::JoinHandle::abort);
+    let partial = backups.iter().filter(|meta| (1..60).contains(&meta.roles.len())).count();
+    assert!(partial > 3, "{partial} of {} backups came in the midst", backups.len());
+    for meta in &backups {
+        let roles: Vec<&str> = meta.roles.iter().map(|role| role.name.as_str()).collect();
+        let alice = meta.users.iter().find(|user| user.user == "alice").unwrap();
+        let held = alice.roles.iter().filter(|role| role.name != "admin").count();
+        let granted = meta.grants.len();
+        // What was made first is there first; the last role may have nothing of it yet.
+        assert!(held <= granted && granted <= roles.len() && roles.len() <= held + 1, "{meta:?}");
+        let expected: Vec<String> = (0..roles.len()).map(|n| format!("role{n:02}")).collect();
+        assert_eq!(roles, expected);
+    }
+    let middle = backups.iter().find(|meta| meta.roles.len() >= 30).unwrap();
+    let empty = TestServer::start().await;
+    let other = empty.grpc(ROOT).await;
+    succeeded(&restore(&other, Some(middle.clone())).await);
+    assert_eq!(backup(&other).await, *middle);
+}
