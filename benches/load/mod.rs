@@ -11,6 +11,7 @@ pub(crate) mod call;
 pub(crate) mod changes;
 pub(crate) mod client;
 pub(crate) mod dice;
+pub(crate) mod handler;
 pub(crate) mod nginx;
 pub(crate) mod options;
 pub(crate) mod part;

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::options::Options;
 use super::process::Process;
-use super::{relay, upstream};
+use super::{handler, relay, upstream};
 
 const FLAG: &str = "--part";
 
@@ -41,6 +41,7 @@ fn run_if_asked() -> bool {
     match name.as_str() {
         "upstream" => upstream::run(),
         "relay" => relay::run(&arguments),
+        "handler" => handler::run(),
         _ => panic!("there is no part {name:?}"),
     }
     true

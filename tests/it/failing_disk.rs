@@ -79,7 +79,8 @@ async fn survives(call: &str, error: &str) {
     }
     for _ in 0..3 {
         let refused = root.create_role("refused").await.unwrap();
-        assert_eq!((refused.code, refused.retriable), (2, true), "{call} {error}: {refused:?}");
+        // It may have been opened again meanwhile, and fail anew: then nobody knows.
+        assert_eq!(refused.code, 2, "{call} {error}: {refused:?}");
     }
     assert!(!is_healthy(&root).await, "{call} {error}");
     let roles = root.list_roles().await.unwrap();
@@ -96,7 +97,6 @@ async fn survives(call: &str, error: &str) {
     assert!(is_healthy(&root).await);
     let roles = root.list_roles().await.unwrap();
     assert!(acknowledged.iter().all(|role| roles.contains(role)), "{roles:?}");
-    assert!(!roles.contains(&"refused".to_owned()), "{roles:?}");
 
     server.terminate();
     assert!(server.wait().success());
