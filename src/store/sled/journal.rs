@@ -72,15 +72,9 @@ impl Opened {
         let mut piece = Piece::default();
         let mut progress = Progress::new("into the journal");
         for (key, value) in writes.0 {
-            let old = attempt("read", path, || self.db.get(&key))?;
-            if let Some(old) = &old {
-                meta.digest.toggle(&key, old);
-            }
+            self.count(&mut meta, &key, value.as_deref(), path)?;
             let kept = match &value {
-                Some(value) => {
-                    meta.digest.toggle(&key, value);
-                    [&[PUT], value.as_slice()].concat()
-                }
+                Some(value) => [&[PUT], value.as_slice()].concat(),
                 None => vec![REMOVE],
             };
             piece.count(&key, &kept);
@@ -151,17 +145,6 @@ impl Opened {
             }
         }
         Ok(piece)
-    }
-
-    /// Makes a batch, and makes it durable.
-    fn apply(
-        &mut self,
-        batch: sled::Batch,
-        path: &Path,
-        sync: &dyn SyncFile,
-    ) -> Result<(), StoreError> {
-        attempt("write to", path, || self.db.apply_batch(batch))?;
-        self.make_durable(path, sync)
     }
 }
 

@@ -93,8 +93,7 @@ impl Opened {
         let (batch, meta) =
             self.prepare(revision, writes, path).map_err(Failure::NothingWritten)?;
         // sled may have put a part of it into its log before it noticed a failure.
-        attempt("write to", path, || self.db.apply_batch(batch)).map_err(Failure::Unknown)?;
-        self.make_durable(path, sync).map_err(Failure::Unknown)?;
+        self.apply(batch, path, sync).map_err(Failure::Unknown)?;
         self.meta = meta;
         self.move_mark();
         Ok(())
@@ -110,21 +109,41 @@ impl Opened {
         let mut meta = Meta { revision, digest: self.meta.digest };
         let mut batch = sled::Batch::default();
         for (key, value) in writes.0 {
-            let old = attempt("read", path, || self.db.get(&key))?;
-            if let Some(old) = &old {
-                meta.digest.toggle(&key, old);
-            }
+            let was_there = self.count(&mut meta, &key, value.as_deref(), path)?;
             match value {
-                Some(value) => {
-                    meta.digest.toggle(&key, &value);
-                    batch.insert(key, value);
-                }
-                None if old.is_some() => batch.remove(key),
+                Some(value) => batch.insert(key, value),
+                None if was_there => batch.remove(key),
                 None => {}
             }
         }
         meta.write(&mut batch);
         Ok((batch, meta))
+    }
+
+    /// Counts in the digest that a key gets another value, or none, and says whether it had one.
+    pub(super) fn count(
+        &self,
+        meta: &mut Meta,
+        key: &[u8],
+        value: Option<&[u8]>,
+        path: &Path,
+    ) -> Result<bool, StoreError> {
+        let old = attempt("read", path, || self.db.get(key))?;
+        for value in old.as_deref().into_iter().chain(value) {
+            meta.digest.toggle(key, value);
+        }
+        Ok(old.is_some())
+    }
+
+    /// Makes a batch, and makes it durable.
+    pub(super) fn apply(
+        &mut self,
+        batch: sled::Batch,
+        path: &Path,
+        sync: &dyn SyncFile,
+    ) -> Result<(), StoreError> {
+        attempt("write to", path, || self.db.apply_batch(batch))?;
+        self.make_durable(path, sync)
     }
 
     /// Brings what sled has in memory to its file, and the file to the disk. sled's own flush ends
