@@ -3,33 +3,21 @@
 //!
 //! `BIT_FLIPS` and `BIT_FLIP_SEED` in the environment damage more often, or again.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use milvus_rbac::model::Revision;
-use milvus_rbac::store::{Commit, SledOptions, SledStore, Store as _, SyncFile, Writes};
+use milvus_rbac::store::{Commit, SledOptions, SledStore, Store as _, Writes};
 use proptest::prelude::Rng as _;
-use proptest::test_runner::{RngAlgorithm, TestRng};
+use proptest::test_runner::TestRng;
 
-type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
+use crate::support::{NoSync, Pairs, copy_directory, dice_of, number_of, pairs_of};
 
 /// An opening that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Nothing of what is opened here has to last.
-#[derive(Debug)]
-struct NoSync;
-
-impl SyncFile for NoSync {
-    fn sync_data(&self, _: &File, _: &Path) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A directory after so many commits: one that was closed and opened in between, and closed or left
 /// as a killed process leaves it.
@@ -50,28 +38,15 @@ fn make(home: &Path, closed: bool) -> (PathBuf, Revision, Pairs) {
             revision = next;
         }
         if part == 1 && !closed {
-            copy(&original, &data);
+            copy_directory(&original, &data);
         }
         store.close().unwrap();
     }
     if closed {
-        copy(&original, &data);
+        copy_directory(&original, &data);
     }
     fs::remove_dir_all(original).unwrap();
     (data, revision, state)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to.join(entry.file_name()));
-        } else {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    }
 }
 
 /// Damages one file, and says how.
@@ -120,21 +95,15 @@ fn damage(data: &Path, dice: &mut TestRng) -> String {
 fn open(data: &Path) -> Option<(Revision, Pairs)> {
     let mut store =
         SledStore::open_with_sync(data, SledOptions::default(), Arc::new(NoSync)).ok()?;
-    let mut pairs = Pairs::new();
-    let scanned = store.scan(&mut |key, value| {
-        pairs.insert(key.to_vec(), value.to_vec());
-    });
-    Some((scanned.ok()?.revision, pairs))
+    pairs_of(&mut store).ok()
 }
 
 /// Damages and opens, and says whether it opened.
 fn try_once(original: &Path, expected: &(Revision, Pairs), seed: u64) -> Result<bool, String> {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let mut dice = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut dice = dice_of([seed, 0, 0, 0]);
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
-    copy(original, &data);
+    copy_directory(original, &data);
     let what = damage(&data, &mut dice);
     let (sender, opened) = mpsc::channel();
     let path = data.clone();
@@ -159,14 +128,10 @@ fn try_once(original: &Path, expected: &(Revision, Pairs), seed: u64) -> Result<
     Ok(opens)
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var_os(name).map(|text| text.to_str().unwrap().parse().unwrap())
-}
-
 #[test]
 fn a_damaged_directory_opens_in_the_state_acknowledged_or_not_at_all() {
-    let first = number("BIT_FLIP_SEED");
-    let times = number("BIT_FLIPS").unwrap_or(if first.is_some() { 1 } else { 400 });
+    let first = number_of("BIT_FLIP_SEED");
+    let times = number_of("BIT_FLIPS").unwrap_or(if first.is_some() { 1 } else { 400 });
     let first = first.unwrap_or(u64::from(std::process::id()) << 32);
     let home = tempfile::tempdir().unwrap();
     for closed in [true, false] {
@@ -188,7 +153,7 @@ fn a_damaged_directory_opens_in_the_state_acknowledged_or_not_at_all() {
 
 fn open_copy(data: &Path, home: &Path) -> Option<(Revision, Pairs)> {
     let whole = home.join("whole");
-    copy(data, &whole);
+    copy_directory(data, &whole);
     let found = open(&whole);
     fs::remove_dir_all(whole).unwrap();
     found

@@ -17,10 +17,10 @@ use milvus_rbac::proto::common::Status as MilvusStatus;
 use milvus_rbac::proto::milvus as pb;
 use milvus_rbac::store::{SledOptions, SledStore, Store as _};
 use proptest::prelude::Rng as _;
-use proptest::test_runner::{RngAlgorithm, TestRng};
+use proptest::test_runner::TestRng;
 use tonic::{Response, Status};
 
-use crate::support::{Grpc, Process, ROOT};
+use crate::support::{Grpc, Process, ROOT, dice_of, number_of};
 
 const WRITERS: usize = 4;
 /// Users and roles that one writer plays with: few, so that it often drops what it made.
@@ -222,23 +222,11 @@ async fn found(root: &Grpc, writer: usize, without: Model, step: &Step, counts: 
     panic!("after {step:?}: {users:?} {roles:?}, neither {with:?} nor {without:?}");
 }
 
-pub(crate) fn number(variable: &str) -> Option<u64> {
-    std::env::var_os(variable).map(|value| value.to_str().unwrap().parse().unwrap())
-}
-
-fn random(seed: u64, cycle: u64, who: usize) -> TestRng {
-    let mut bytes = [0; 32];
-    for (part, value) in bytes.chunks_exact_mut(8).zip([seed, cycle, who as u64, 0]) {
-        part.copy_from_slice(&value.to_le_bytes());
-    }
-    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_was_acknowledged_survives_a_kill_and_nothing_is_half_done() {
-    let cycles = number("KILL_CYCLES").unwrap_or(50);
+    let cycles = number_of("KILL_CYCLES").unwrap_or(50);
     let drawn = || std::hash::RandomState::new().build_hasher().finish();
-    let seed = number("KILL_SEED").unwrap_or_else(drawn);
+    let seed = number_of("KILL_SEED").unwrap_or_else(drawn);
     println!("KILL_SEED={seed} KILL_CYCLES={cycles}");
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
@@ -250,11 +238,11 @@ async fn whatever_was_acknowledged_survives_a_kill_and_nothing_is_half_done() {
         let mut writers = Vec::new();
         for (writer, model) in models.drain(..).enumerate() {
             let root = Grpc::connect(process.address, ROOT).await;
-            let random = random(seed, cycle, writer);
+            let random = dice_of([seed, cycle, writer as u64, 0]);
             let task = write(root, writer, model, random, killed.clone(), counts.clone());
             writers.push(tokio::spawn(task));
         }
-        let pause = 5 + random(seed, cycle, WRITERS).next_u64() % 150;
+        let pause = 5 + dice_of([seed, cycle, WRITERS as u64, 0]).next_u64() % 150;
         // The moment of the kill is what is random here; nothing is waited for.
         tokio::time::sleep(Duration::from_millis(pause)).await;
         killed.store(true, Ordering::SeqCst);

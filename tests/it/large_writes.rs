@@ -1,7 +1,6 @@
 //! A write of more keys than one batch of sled takes is made all or none, whatever happens on the
 //! way.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use milvus_rbac::model::Revision;
 use milvus_rbac::store::{Commit, SledOptions, SledStore, Store, SyncFile, Writes};
 
-type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
+use crate::support::{Pairs, copy_directory, pairs_of};
 
 /// `fdatasync`, which keeps a copy of the directory as it is before each once it has been told to,
 /// and may fail once.
@@ -45,7 +44,7 @@ impl SyncFile for Camera {
         let mut roll = self.film.lock().unwrap();
         if roll.runs {
             let copy = self.album.join(roll.taken.len().to_string());
-            copy_directory(&self.data, &copy)?;
+            copy_directory(&self.data, &copy);
             roll.taken.push(copy);
             if roll.fails_at == Some(roll.taken.len() - 1) {
                 return Err(io::Error::from_raw_os_error(5));
@@ -53,21 +52,6 @@ impl SyncFile for Camera {
         }
         file.sync_data()
     }
-}
-
-fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    fs::set_permissions(to, fs::metadata(from)?.permissions())?;
-    for entry in fs::read_dir(from)? {
-        let (entry, target) = (entry?, to);
-        let target = target.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_directory(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
 
 /// A directory with a store in one state, and the state that many writes bring it to.
@@ -113,14 +97,6 @@ impl Studio {
     }
 }
 
-fn pairs(store: &mut SledStore) -> (Revision, Pairs) {
-    let mut pairs = Pairs::new();
-    let scanned = store.scan(&mut |key, value| {
-        pairs.insert(key.to_vec(), value.to_vec());
-    });
-    (scanned.unwrap().revision, pairs)
-}
-
 #[test]
 fn it_is_all_there_when_it_is_acknowledged_and_whoever_is_killed_meanwhile_has_all_or_nothing() {
     let studio = Studio::new();
@@ -128,16 +104,16 @@ fn it_is_all_there_when_it_is_acknowledged_and_whoever_is_killed_meanwhile_has_a
     camera.start();
     let written = store.write(studio.revision, studio.writes());
     let Commit::Committed(revision) = written else { panic!("{written:?}") };
-    assert_eq!(pairs(&mut store), (revision, studio.after.clone()));
+    assert_eq!(pairs_of(&mut store).unwrap(), (revision, studio.after.clone()));
     store.reopen().unwrap();
-    assert_eq!(pairs(&mut store), (revision, studio.after.clone()));
+    assert_eq!(pairs_of(&mut store).unwrap(), (revision, studio.after.clone()));
     drop(store);
 
     let taken = std::mem::take(&mut camera.film.lock().unwrap().taken);
     let mut seen = Vec::new();
     for copy in taken {
         let mut store = SledStore::open(&copy, SledOptions::default()).unwrap();
-        let found = pairs(&mut store);
+        let found = pairs_of(&mut store).unwrap();
         let whole = found == (revision, studio.after.clone());
         assert!(whole || found == (studio.revision, studio.before.clone()), "{}", found.1.len());
         // It goes on from there, also over what it has just cleaned up.
@@ -145,7 +121,7 @@ fn it_is_all_there_when_it_is_acknowledged_and_whoever_is_killed_meanwhile_has_a
             let again = store.write(studio.revision, studio.writes());
             assert!(matches!(again, Commit::Committed(_)), "{again:?}");
         }
-        assert_eq!(pairs(&mut store), (revision, studio.after.clone()));
+        assert_eq!(pairs_of(&mut store).unwrap(), (revision, studio.after.clone()));
         seen.push(whole);
     }
     assert!(seen.contains(&false) && seen.contains(&true), "{seen:?}");
@@ -162,7 +138,7 @@ fn one_whose_sync_fails_is_refused_while_it_counts_for_nothing_and_unknown_from_
         assert!(store.scan(&mut |_, _| {}).is_err() || matches!(written, Commit::Committed(_)));
         drop(store);
         let mut store = SledStore::open(&studio.data(), SledOptions::default()).unwrap();
-        let (revision, found) = pairs(&mut store);
+        let (revision, found) = pairs_of(&mut store).unwrap();
         let whole = revision > studio.revision;
         assert_eq!(found, if whole { studio.after.clone() } else { studio.before.clone() });
         match written {

@@ -20,6 +20,7 @@ use milvus_rbac::model::{Change, Revision};
 use milvus_rbac::store::{Commit, SledOptions, SledStore, Store, StoreError, SyncFile};
 
 use crate::store_contract::{commit, delete, open_raw, put, role, state, user};
+use crate::support::copy_directory;
 
 struct Place {
     home: tempfile::TempDir,
@@ -86,20 +87,6 @@ impl Place {
     /// sled without us.
     fn raw(&self) -> sled::Db {
         open_raw(&sled::Config::new().path(self.path()))
-    }
-}
-
-fn copy_directory(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_directory(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::client::*;
 use super::history::{Model, explain};
 use super::together::{found, nothing_is_half_done, outcomes, play_on};
 use crate::support::etcd::{Cluster, Mode, Relay};
-use crate::support::{ROOT, TestServer};
+use crate::support::{ROOT, TestServer, dice_of, number_of};
 
 /// Lets the relay fail and recover until it is told to stop.
 fn disturb(
@@ -24,7 +24,7 @@ fn disturb(
     relay: &Arc<Relay>,
     seed: u64,
 ) -> (Arc<AtomicBool>, std::thread::JoinHandle<()>) {
-    let (stop, mut random) = (Arc::new(AtomicBool::new(false)), random(seed, 99));
+    let (stop, mut random) = (Arc::new(AtomicBool::new(false)), dice_of([seed, 99, 0, 0]));
     let (cluster, relay, stopped) = (Arc::clone(cluster), Arc::clone(relay), Arc::clone(&stop));
     let thread = std::thread::spawn(move || {
         while !stopped.load(Ordering::Relaxed) {
@@ -62,7 +62,7 @@ async fn whatever_clients_were_told_over_a_network_that_comes_and_goes_is_one_st
     let seed = seed();
     let mut last = Model::default();
     let mut total = [0; 4];
-    for round in 0..number("FLEET_ROUNDS").unwrap_or(6) {
+    for round in 0..number_of("FLEET_ROUNDS").unwrap_or(6) {
         let (stop, thread) = disturb(&cluster, &relay, seed + round);
         let clients = play_on(&[&near, &far], seed + round, 50).await;
         stop.store(true, Ordering::Relaxed);

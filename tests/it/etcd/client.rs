@@ -8,7 +8,6 @@ use milvus_rbac::model::Record;
 use milvus_rbac::proto::common::Status as MilvusStatus;
 use milvus_rbac::proto::milvus as pb;
 use milvus_rbac::store::DEFAULT_ROOT;
-use proptest::test_runner::{RngAlgorithm, TestRng};
 use tonic::transport::Endpoint;
 use tonic::{Code, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -16,7 +15,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use super::history::{Model, Outcome};
 use crate::support::etcd::{Cluster, Replica};
-use crate::support::{Grpc, ROOT, TestServer, settings};
+use crate::support::{Grpc, ROOT, TestServer, number_of, settings};
 
 /// Longest wait for anything.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -234,24 +233,11 @@ pub(super) async fn root_of(replica: &Replica) -> Grpc {
     replica.grpc(ROOT).await
 }
 
-/// A number from the environment, for longer runs.
-pub(super) fn number(variable: &str) -> Option<u64> {
-    std::env::var_os(variable).map(|value| value.to_str().unwrap().parse().unwrap())
-}
-
-/// Numbers that are the same for the same seed.
-pub(super) fn random(seed: u64, who: usize) -> TestRng {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    bytes[8..16].copy_from_slice(&(who as u64).to_le_bytes());
-    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
-}
-
 /// A seed that is printed, so that a run can be had again: `FLEET_SEED`.
 pub(super) fn seed() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     let drawn = || std::hash::RandomState::new().build_hasher().finish();
-    let seed = number("FLEET_SEED").unwrap_or_else(drawn);
+    let seed = number_of("FLEET_SEED").unwrap_or_else(drawn);
     println!("FLEET_SEED={seed}");
     seed
 }

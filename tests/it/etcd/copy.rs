@@ -16,9 +16,8 @@ use tonic::Code;
 
 use crate::copy::{Pair, command, pairs, put, refused, sled};
 use crate::decisions_served::message;
-use crate::kill::number;
 use crate::support::etcd::{Cluster, Mode, Relay, Replica};
-use crate::support::{Ended, Grpc, ROOT, Wire, basic, framed, milvus_path, run};
+use crate::support::{Ended, Grpc, ROOT, Wire, basic, framed, milvus_path, number_of, run};
 
 const CREDENTIAL: &str = "root-coord/credential/";
 /// A user whose password is `Milvus`.
@@ -306,7 +305,7 @@ fn found(cluster: &Cluster, root: &str) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs etcd; tests/run runs it"]
 async fn a_copy_that_is_killed_leaves_all_of_it_or_nothing() {
-    let cycles = number("KILL_CYCLES").unwrap_or(8);
+    let cycles = number_of("KILL_CYCLES").unwrap_or(8);
     let cluster = Cluster::start(1);
     let home = tempfile::tempdir().unwrap();
     let (from, users) = (home.path().join("from"), 3000);

@@ -15,8 +15,8 @@ use tonic::{Response, Status};
 
 use super::client::*;
 use super::history::Outcome;
-use crate::support::Grpc;
 use crate::support::etcd::{Cluster, Replica};
+use crate::support::{Grpc, dice_of, number_of};
 
 /// Grants of the large role; each takes two records.
 const GRANTS: usize = 300;
@@ -89,9 +89,9 @@ impl Looking {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs etcd; tests/run runs it"]
 async fn of_a_large_change_whose_writer_is_killed_all_is_shown_or_nothing() {
-    let cycles = number("KILL_CYCLES").unwrap_or(10);
+    let cycles = number_of("KILL_CYCLES").unwrap_or(10);
     let cluster = Cluster::start(1);
-    let mut random = random(seed(), 0);
+    let mut random = dice_of([seed(), 0, 0, 0]);
     let steady = replica(&cluster.store());
     let root = root_of(&steady).await;
     let begun = Instant::now();
@@ -144,7 +144,7 @@ async fn of_a_large_change_whose_writer_is_killed_all_is_shown_or_nothing() {
     let last = replica(&cluster.store());
     assert_eq!(grants(&root_of(&last).await).await, grants(&root).await);
     // Only pieces that never got a head may lie there for a minute more.
-    if number("KILL_CYCLES").is_some() {
+    if number_of("KILL_CYCLES").is_some() {
         tokio::time::sleep(Duration::from_secs(62)).await;
         until("all pieces are gone", || {
             std::future::ready(cluster.dump(own_key("journal")).is_empty())

@@ -14,7 +14,7 @@ use tonic::{Response, Status};
 use super::client::*;
 use super::history::{COLLECTIONS, Call, GROUPS, Model, Outcome, PRIVILEGES, ROLES, Step, explain};
 use crate::support::etcd::Cluster;
-use crate::support::{Grpc, ROOT, TestServer};
+use crate::support::{Grpc, ROOT, TestServer, dice_of, number_of};
 
 async fn send(root: &Grpc, step: Step) -> Result<MilvusStatus, Status> {
     match step {
@@ -83,7 +83,7 @@ pub(super) async fn play(
     steps: u64,
     moment: Arc<AtomicU64>,
 ) -> Vec<Call> {
-    let mut random = random(seed, who);
+    let mut random = dice_of([seed, who as u64, 0, 0]);
     let mut calls = Vec::new();
     for _ in 0..steps {
         let step = Step::random(&mut random);
@@ -154,7 +154,7 @@ async fn one_server_alone_answers_as_the_model_does() {
 async fn what_two_replicas_did_at_once_is_one_story_and_all_end_it_alike() {
     let cluster = Cluster::start(1);
     let (one, two) = (server(&cluster).await, server(&cluster).await);
-    let steps = number("FLEET_OPERATIONS").unwrap_or(1000) / 4;
+    let steps = number_of("FLEET_OPERATIONS").unwrap_or(1000) / 4;
     let begun = Instant::now();
     let clients = play_on(&[&one, &two], seed(), steps).await;
     println!("{} operations in {:?}", 4 * steps, begun.elapsed());
@@ -177,7 +177,7 @@ async fn of_a_grant_and_a_revoke_at_once_both_replicas_believe_the_same() {
     let servers = [server(&cluster).await, server(&cluster).await];
     let roots = [servers[0].grpc(ROOT).await, servers[1].grpc(ROOT).await];
     succeeded(roots[0].create_role("reader").await);
-    let mut random = random(seed(), 0);
+    let mut random = dice_of([seed(), 0, 0, 0]);
     let holds = |server: &TestServer| !found(server).grants.is_empty();
     let mut won = [0, 0];
     let mut times = Vec::new();

@@ -9,21 +9,19 @@ mod disk;
 mod trace;
 mod workload;
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use milvus_rbac::model::Revision;
-use milvus_rbac::store::{Commit, SledOptions, SledStore, Store as _, SyncFile, Writes};
+use milvus_rbac::store::{Commit, SledOptions, SledStore, Store as _, Writes};
 use proptest::prelude::Rng as _;
-use proptest::test_runner::{RngAlgorithm, TestRng};
+use proptest::test_runner::TestRng;
 
 use self::disk::Disk;
 use self::trace::{Deed, Entry, Reader};
-use self::workload::Pairs;
+use crate::support::{NoSync, Pairs, dice_of, number_of, pairs_of};
 
 /// Where there is a trace already, with the data of that run in `data`.
 const HOME: &str = "POWER_CUT_HOME";
@@ -36,16 +34,6 @@ const SEGMENT: usize = 512 << 10;
 
 /// Threads that cut: each waits for its disk half of the time.
 const THREADS: usize = 3;
-
-/// Nothing of what is opened here has to last.
-#[derive(Debug)]
-struct NoSync;
-
-impl SyncFile for NoSync {
-    fn sync_data(&self, _: &File, _: &Path) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[test]
 #[ignore = "a part of the next test, which runs it by itself"]
@@ -97,10 +85,6 @@ fn most_between_syncs(log: &[Entry]) -> usize {
     most
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var_os(name).map(|text| text.to_str().unwrap().parse().unwrap())
-}
-
 /// Where to cut: anywhere, or just where something is made durable or has been acknowledged.
 fn moment(log: &[Entry], moments: usize, dice: &mut TestRng) -> usize {
     let any = dice.next_u64();
@@ -121,9 +105,7 @@ fn moment(log: &[Entry], moments: usize, dice: &mut TestRng) -> usize {
 
 /// Cuts once, and says what is wrong with what is found then.
 fn cut(log: &[Entry], moments: usize, states: &[Pairs], seed: u64) -> Result<(), String> {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let mut dice = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut dice = dice_of([seed, 0, 0, 0]);
     let moment = moment(log, moments, &mut dice);
     let disk = Disk::new(log, moment);
     let home = tempfile::tempdir().unwrap();
@@ -133,7 +115,10 @@ fn cut(log: &[Entry], moments: usize, states: &[Pairs], seed: u64) -> Result<(),
     let acknowledged = disk.acknowledged();
     let said = |what: String| format!("moment {moment}, {acknowledged} acknowledged: {what}");
     let mut store = open().map_err(|error| said(format!("it does not open: {error}")))?;
-    let (revision, found) = scan(&mut store).map_err(said)?;
+    let read = |store: &mut SledStore| {
+        pairs_of(store).map_err(|error| said(format!("it cannot be read: {error}")))
+    };
+    let (revision, found) = read(&mut store)?;
     let reached = usize::try_from(revision.0).unwrap();
     if revision.0 < acknowledged {
         return Err(said(format!("it is at {revision}")));
@@ -147,22 +132,11 @@ fn cut(log: &[Entry], moments: usize, states: &[Pairs], seed: u64) -> Result<(),
     let Commit::Committed(next) = written else { return Err(said(format!("{written:?}"))) };
     drop(store);
     let mut store = open().map_err(|error| said(format!("it does not open again: {error}")))?;
-    let (now, again) = scan(&mut store).map_err(said)?;
+    let (now, again) = read(&mut store)?;
     if now != next || again.len() != found.len() + 1 {
         return Err(said(format!("after another write it is at {now}")));
     }
     Ok(())
-}
-
-fn scan(store: &mut SledStore) -> Result<(Revision, Pairs), String> {
-    let mut pairs = Pairs::new();
-    let scanned = store.scan(&mut |key, value| {
-        pairs.insert(key.to_vec(), value.to_vec());
-    });
-    match scanned {
-        Ok(scanned) => Ok((scanned.revision, pairs)),
-        Err(error) => Err(format!("it cannot be read: {error}")),
-    }
 }
 
 #[test]
@@ -179,8 +153,8 @@ fn whatever_a_power_cut_leaves_on_the_disk_holds_every_acknowledged_write_and_no
     let states = workload::states();
     let acknowledged = Disk::new(&log, moments).acknowledged();
     assert_eq!(usize::try_from(acknowledged).unwrap(), states.len() - 1);
-    let first = number("POWER_CUT_SEED");
-    let cuts = number("POWER_CUTS").unwrap_or(if first.is_some() { 1 } else { 1_000 });
+    let first = number_of("POWER_CUT_SEED");
+    let cuts = number_of("POWER_CUTS").unwrap_or(if first.is_some() { 1 } else { 1_000 });
     let first = first.unwrap_or(u64::from(std::process::id()) << 32);
     let cuts = usize::try_from(cuts).unwrap();
     let (next, failures) = (AtomicUsize::new(0), std::sync::Mutex::new(Vec::new()));

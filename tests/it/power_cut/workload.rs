@@ -1,7 +1,6 @@
 //! What is written while the disk is watched: the same writes each time, and the state that each of
 //! them leads to.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -9,8 +8,7 @@ use std::path::Path;
 use milvus_rbac::model::Revision;
 use milvus_rbac::store::{Commit, SledOptions, SledStore, Store as _, Writes};
 
-/// Keys and values of a state.
-pub(super) type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
+use crate::support::Pairs;
 
 /// Writes of a few keys each.
 const SMALL: usize = 160;

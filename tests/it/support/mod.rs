@@ -1,6 +1,7 @@
 //! A true server on a port of its own, and a client for each API; below `etcd`, true clusters.
 
 mod certificates;
+mod directory;
 pub(crate) mod etcd;
 mod grpc;
 mod log;
@@ -13,6 +14,7 @@ mod status;
 mod wire;
 
 pub(crate) use certificates::{Certificates, Pair};
+pub(crate) use directory::{NoSync, Pairs, copy_directory, dice_of, number_of, pairs_of};
 pub(crate) use grpc::{Grpc, basic, encoded};
 pub(crate) use log::Log;
 pub(crate) use process::{
