@@ -18,11 +18,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Instant;
 
-use milvus_rbac::config::Settings;
-use milvus_rbac::deployment::Deployment;
 use milvus_rbac::policy::{Claims, Request, Requirement, Rules, decide, find};
 use milvus_rbac::snapshot::Snapshot;
-use milvus_rbac::store::{SledOptions, SledStore};
 
 use load::call::{Call, message};
 use load::changes;
@@ -32,7 +29,7 @@ use load::options::Options;
 use load::process::peak_of;
 use load::rounds::{Goal, Ratio, Side, compare};
 use load::sample::{count, median, percentile};
-use load::state::{LOGIN, ROOT_LOGIN, Size, USER, fill};
+use load::state::{LOGIN, ROOT_LOGIN, Size, USER, fill, open};
 use load::{part, product};
 
 /// What everything is compared with.
@@ -189,8 +186,7 @@ fn decisions(small: &Path, full: &Path) {
         "decide", "warm p50", "warm p99", "random p50", "random p99"
     );
     for (name, data, size) in [("small", small, SMALL), ("full", full, FULL)] {
-        let store = SledStore::open(data, SledOptions::default()).unwrap();
-        let deployment = Deployment::open(Box::new(store), &Settings::default()).unwrap();
+        let deployment = open(data);
         let state = deployment.admin().snapshots().get();
         let mut dice = dice();
         let mut questions = |count: usize| -> Vec<Question> {

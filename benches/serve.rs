@@ -20,11 +20,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use milvus_rbac::config::Settings;
 use milvus_rbac::credential::{Login, Password, Peer};
 use milvus_rbac::deployment::Deployment;
 use milvus_rbac::model::{Change, Record, Role, RoleName};
-use milvus_rbac::store::{SledOptions, SledStore};
 
 use load::call::{Call, message};
 use load::changes;
@@ -32,7 +30,7 @@ use load::client::{Client, Shape};
 use load::options::Options;
 use load::rounds::{Goal, Ratio, Side, compare};
 use load::sample::{Calls, median};
-use load::state::{LOGIN, Size, USER, fill};
+use load::state::{LOGIN, Size, USER, fill, open};
 use load::{handler, part, product};
 
 /// A state with next to nothing, for changes.
@@ -85,8 +83,7 @@ async fn select(options: &Options, data: &Path) {
 
 /// The check of a login that has been good before, and of one that has not been seen.
 async fn login(options: &Options, data: &Path) {
-    let store = SledStore::open(data, SledOptions::default()).unwrap();
-    let deployment = Deployment::open(Box::new(store), &Settings::default()).unwrap();
+    let deployment = open(data);
     let (verifier, snapshots) = (deployment.verifier(), deployment.admin().snapshots());
     let login = Login::new(USER, b"P@ssw0rd").unwrap();
     let stored = snapshots.get().user(USER).unwrap().credential.hash.clone();
@@ -118,8 +115,7 @@ async fn login(options: &Options, data: &Path) {
 async fn change(options: &Options, home: &Path, data: &Path) {
     let without = home.join("without");
     fill(&without, FEW).await;
-    let store = SledStore::open(&without, SledOptions::default()).unwrap();
-    let deployment = Deployment::open(Box::new(store), &Settings::default()).unwrap();
+    let deployment = open(&without);
     let server = product::start(&options.binary, data, None);
     let (one, many) =
         (Client::connect(server.address, 1).await, Client::connect(server.address, 64).await);

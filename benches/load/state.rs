@@ -35,10 +35,15 @@ pub(crate) struct Size {
     pub(crate) grants_of_a_role: usize,
 }
 
+/// The library on a directory, in this process.
+pub(crate) fn open(data: &Path) -> Deployment {
+    let store = SledStore::open(data, SledOptions::default()).unwrap();
+    Deployment::open(Box::new(store), &Settings::default()).unwrap()
+}
+
 /// Fills a directory, and says how far it is if that takes long.
 pub(crate) async fn fill(data: &Path, size: Size) {
-    let store = SledStore::open(data, SledOptions::default()).unwrap();
-    let deployment = Deployment::open(Box::new(store), &Settings::default()).unwrap();
+    let deployment = open(data);
     let root = Password::from(ROOT_DEFAULT_PASSWORD.as_bytes().to_vec());
     deployment.admin().bootstrap(Some(&root)).await.unwrap();
     let password = Password::from(PASSWORD.to_vec());
