@@ -114,6 +114,7 @@ pub(super) const ALL: &[Key] = &[
     key("rbac.headerTimeoutMs", Plain),
     key("rbac.listen", Plain),
     key("rbac.logFormat", Plain),
+    key("rbac.maxConnections", Plain),
     key("rbac.maxHeaderBytes", Plain),
     key("rbac.maxRequestBytes", Plain),
     key("rbac.maxStaleness", Plain),

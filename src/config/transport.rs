@@ -14,6 +14,8 @@ pub struct TransportSettings {
     /// Most bytes of `RestoreRBAC` and of what goes upstream (`proxy.grpc.serverMaxRecvSize`).
     /// Default: 128 MiB.
     pub max_large_request_bytes: usize,
+    /// Most connections at once, over all addresses (`rbac.maxConnections`). Default: 10,000.
+    pub max_connections: usize,
     /// Most bytes of the headers of a request (`rbac.maxHeaderBytes`), at least 8 KiB. Default:
     /// 32 KiB.
     pub max_header_bytes: usize,
@@ -41,6 +43,7 @@ impl Default for TransportSettings {
         Self {
             max_request_bytes: 4 << 20,
             max_large_request_bytes: 128 << 20,
+            max_connections: 10_000,
             max_header_bytes: 32 << 10,
             header_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(30),
@@ -73,6 +76,12 @@ impl TransportSettings {
                 "proxy.grpc.serverMaxRecvSize",
                 default.max_large_request_bytes,
                 1024..=MOST_BYTES,
+            ),
+            // Descriptors are numbered up to the kernel's `fs.nr_open`, which is rarely above this.
+            max_connections: reader.number(
+                "rbac.maxConnections",
+                default.max_connections,
+                1..=1 << 20,
             ),
             // hyper cannot parse with less than 8 KiB, and a megabyte per connection is too much.
             max_header_bytes: reader.number(

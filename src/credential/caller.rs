@@ -3,7 +3,7 @@
 //! What a caller may do is decided elsewhere.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::model::UserName;
 
@@ -45,6 +45,16 @@ impl fmt::Display for Peer {
             Some(address) => address.fmt(f),
             None => f.write_str("local"),
         }
+    }
+}
+
+/// What counts as one peer: an IPv4 address, or the /64 that one IPv6 host may fill as it likes.
+pub(crate) fn share_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+        }
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -106,6 +116,15 @@ mod tests {
         assert_eq!(Peer::from(address).to_string(), "127.0.0.1:5");
         assert_eq!(Peer::from(None).to_string(), "local");
         assert_eq!(Peer::LOCAL.ip().to_string(), "0.0.0.0");
+    }
+
+    #[test]
+    fn addresses_that_one_host_can_choose_from_are_one_peer() {
+        let share = |text: &str| share_of(text.parse().unwrap());
+        assert_eq!(share("2001:db8::1"), share("2001:db8::ffff:ffff:ffff:ffff"));
+        assert_ne!(share("2001:db8::1"), share("2001:db8:0:1::1"));
+        assert_eq!(share("::ffff:10.0.0.1"), share("10.0.0.1"));
+        assert_ne!(share("10.0.0.1"), share("10.0.0.2"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod throttle;
 mod verifier;
 
 pub use base64::Base64Error;
+pub(crate) use caller::share_of;
 pub use caller::{Caller, Peer};
 pub use error::{CredentialError, RefusedWhy, StartError};
 pub use hash::{LongPasswords, is_usable_hash};

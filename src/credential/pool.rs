@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use super::CredentialError;
+use super::{CredentialError, share_of};
 
 /// Why there is no answer although nobody refused: the job panicked, or the pool is gone.
 pub(super) const NO_ANSWER: CredentialError =
@@ -202,16 +202,6 @@ impl Queue {
         });
         self.turns.retain(|peer| self.waiting.contains_key(peer));
         self.len = self.waiting.values().map(VecDeque::len).sum();
-    }
-}
-
-/// What counts as one peer: an IPv4 address, or the /64 that one IPv6 host may fill as it likes.
-fn share_of(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

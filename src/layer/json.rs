@@ -16,7 +16,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use tonic::body::Body;
 
 use super::service::Admitted;
-use super::{Denied, Guard, Target};
+use super::{Denied, Guard, OnKnown, Target};
 use crate::api::{RestPath, Transport, credential_transport, find_rest_path, rest_denial};
 use crate::credential::{Caller, Peer, rest};
 use crate::policy::{ObjectSource, Requirement};
@@ -85,7 +85,7 @@ async fn authenticate(guard: &Guard, parts: &Parts) -> Result<Caller, Refusal> {
     // Of several values the first one counts, over both APIs.
     let header = rest(parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes));
     let caller = guard.authenticate(header.login, peer, parts.uri.path()).await;
-    caller.map_err(|error| {
+    caller.inspect(|_| OnKnown::tell(&parts.extensions)).map_err(|error| {
         let transport = credential_transport(error);
         refuse(transport, &rest_denial(transport, &error.to_string()))
     })

@@ -21,6 +21,7 @@
 //! decided again at each new revision, and when the state becomes too old, for as long as they
 //! last. REST uses the same [`Guard`], around its own body: authenticate, parse, decide.
 
+mod acquaintance;
 mod admission;
 mod budget;
 mod guard;
@@ -37,6 +38,7 @@ mod stream;
 mod target;
 mod wire;
 
+pub(crate) use acquaintance::OnKnown;
 pub use guard::{Denied, Guard, GuardLimits};
 pub use scanner::{Scanner, scan};
 pub use service::{Admitted, Rbac, RbacLayer, ResponseFuture};

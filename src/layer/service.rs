@@ -21,7 +21,7 @@ use super::kind::is_grpc;
 use super::messages::Messages;
 use super::rejection::{repeated, unauthenticated, unknown};
 use super::stream::{Verdict, Watch};
-use super::{Guard, Target};
+use super::{Guard, OnKnown, Target};
 use crate::credential::{Caller, Peer, grpc};
 use crate::policy::{Ground, Requirement, find};
 
@@ -193,7 +193,10 @@ async fn authenticate(guard: &Guard, parts: &Parts) -> Result<Caller, Status> {
     let peer = parts.extensions.get::<Peer>().copied().unwrap_or(Peer::LOCAL);
     // Of several values the first one counts, over both APIs.
     let login = grpc(parts.headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes));
-    guard.authenticate(login, peer, parts.uri.path()).await.map_err(unauthenticated)
+    let caller =
+        guard.authenticate(login, peer, parts.uri.path()).await.map_err(unauthenticated)?;
+    OnKnown::tell(&parts.extensions);
+    Ok(caller)
 }
 
 fn check_single(parts: &Parts) -> Result<(), Status> {

@@ -15,7 +15,7 @@ use super::{Browsers, body, timeout};
 use crate::admin::Admin;
 use crate::api::{RestPath, credential_transport, find_rest_path, rest_denial};
 use crate::credential::{Caller, CredentialError, Peer, rest};
-use crate::layer::{Denied, Guard, Target};
+use crate::layer::{Denied, Guard, OnKnown, Target};
 use crate::policy::{ObjectSource, Requirement};
 
 /// What can be configured.
@@ -85,7 +85,10 @@ impl RestApi {
         let path = parts.uri.path();
         let mut answer = match self.guard.authenticate(header.login, peer, path).await {
             Err(error) => unauthenticated(error),
-            Ok(caller) => self.routed(parts, body, &caller).await,
+            Ok(caller) => {
+                OnKnown::tell(&parts.extensions);
+                self.routed(parts, body, &caller).await
+            }
         };
         if header.basic {
             answer.headers_mut().insert(WWW_AUTHENTICATE, BASIC);

@@ -15,7 +15,8 @@ use super::sniff::{Protocol, sniff};
 use super::stall::StallGuard;
 use super::{http1, http2};
 
-/// Serves `stream` until it ends by itself, or until `spawner.end`.
+/// Serves `stream` until it ends by itself, has to give way to another one, or until
+/// `spawner.end`.
 pub(crate) async fn serve<S: HttpService>(
     stream: TcpStream,
     handshakes: Option<Handshakes>,
@@ -23,10 +24,13 @@ pub(crate) async fn serve<S: HttpService>(
     spawner: Spawner,
 ) {
     let peer = answering.peer;
-    let end = spawner.end.clone();
+    let (end, seat) = (spawner.end.clone(), Arc::clone(&answering.seat));
     let whole = serve_socket(stream, handshakes, answering, spawner);
-    if end.run_until_cancelled(whole).await.is_none() {
-        tracing::debug!(%peer, "a connection was cut: shutdown waits no longer");
+    let whole = seat.closed().run_until_cancelled(whole);
+    match end.run_until_cancelled(whole).await {
+        Some(Some(())) => {}
+        Some(None) => tracing::debug!(%peer, "a connection had to give way to another one"),
+        None => tracing::debug!(%peer, "a connection was cut: shutdown waits no longer"),
     }
 }
 

@@ -1,13 +1,15 @@
 //! Watches the frame headers of an HTTP/2 connection go by, to tell when the peer has begun
 //! something that it must finish soon: its first SETTINGS, a frame, a header block in several
-//! frames. Pure and without opinion on correctness, which h2 has; DATA is left to the deadline
-//! of the request body.
+//! frames; and to have its frames counted (`flood.rs`). Without opinion on correctness, which h2
+//! has; DATA is left to the deadline of the request body.
 
+use super::flood::{Flood, FloodWatch, Kind};
 use super::sniff::PREFACE;
 
 const HEAD_LEN: usize = 9;
 const DATA: u8 = 0x0;
 const HEADERS: u8 = 0x1;
+const RST_STREAM: u8 = 0x3;
 const SETTINGS: u8 = 0x4;
 const CONTINUATION: u8 = 0x9;
 const END_HEADERS: u8 = 0x4;
@@ -22,10 +24,11 @@ pub(crate) struct FrameWatch {
     settings_seen: bool,
     in_block: bool,
     finished: u64,
+    floods: FloodWatch,
 }
 
 impl FrameWatch {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(floods: FloodWatch) -> Self {
         Self {
             preface_left: PREFACE.len(),
             head: [0; HEAD_LEN],
@@ -34,6 +37,7 @@ impl FrameWatch {
             settings_seen: false,
             in_block: false,
             finished: 0,
+            floods,
         }
     }
 
@@ -44,8 +48,14 @@ impl FrameWatch {
         (!self.settings_seen || self.in_block || in_frame).then_some(self.finished)
     }
 
-    /// Follows the next bytes of the connection.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
+    /// Counts bytes that have been written to the peer.
+    pub(crate) fn wrote(&mut self, bytes: usize) {
+        self.floods.passed(bytes);
+    }
+
+    /// Follows the next bytes of the connection. The error says that there are too many frames of
+    /// a kind, and how many bytes are left behind the first of them.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), (Flood, usize)> {
         let preface = self.preface_left.min(bytes.len());
         self.preface_left -= preface;
         bytes = bytes.get(preface..).unwrap_or_default();
@@ -54,7 +64,7 @@ impl FrameWatch {
                 let (Some(slot), Some((&byte, rest))) =
                     (self.head.get_mut(self.head_len), bytes.split_first())
                 else {
-                    return;
+                    return Ok(());
                 };
                 *slot = byte;
                 self.head_len += 1;
@@ -69,9 +79,10 @@ impl FrameWatch {
                 bytes = bytes.get(count..).unwrap_or_default();
             }
             if self.head_len == HEAD_LEN && self.payload_left == 0 {
-                self.frame_over();
+                self.frame_over().map_err(|flood| (flood, bytes.len()))?;
             }
         }
+        Ok(())
     }
 
     fn kind(&self) -> u8 {
@@ -79,8 +90,8 @@ impl FrameWatch {
         kind
     }
 
-    fn frame_over(&mut self) {
-        let [_, _, _, kind, flags, ..] = self.head;
+    fn frame_over(&mut self) -> Result<(), Flood> {
+        let [a, b, c, kind, flags, d, e, f, g] = self.head;
         self.head_len = 0;
         match kind {
             SETTINGS => self.settings_seen = true,
@@ -91,12 +102,25 @@ impl FrameWatch {
         if self.settings_seen && !self.in_block {
             self.finished += 1;
         }
+        self.floods.frame(match kind {
+            HEADERS => Kind::Headers(u32::from_be_bytes([d, e, f, g])),
+            DATA => Kind::Data(u32::from_be_bytes([0, a, b, c]) as usize),
+            RST_STREAM => Kind::Reset,
+            _ => Kind::Other,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
+    use crate::server::Limits;
+
+    fn new() -> FrameWatch {
+        FrameWatch::new(FloodWatch::new(&Limits::default(), Instant::now()))
+    }
 
     fn frame(kind: u8, flags: u8, payload: usize) -> Vec<u8> {
         let mut frame = vec![0, 0, u8::try_from(payload).unwrap(), kind, flags, 0, 0, 0, 1];
@@ -105,10 +129,10 @@ mod tests {
     }
 
     fn after(parts: &[Vec<u8>]) -> FrameWatch {
-        let mut watch = FrameWatch::new();
-        watch.feed(PREFACE);
+        let mut watch = new();
+        watch.feed(PREFACE).unwrap();
         for part in parts {
-            watch.feed(part);
+            watch.feed(part).unwrap();
         }
         watch
     }
@@ -125,11 +149,11 @@ mod tests {
         let start = [frame(SETTINGS, 0, 0), frame(HEADERS, 0, 3)];
         let mut watch = after(&start);
         let number = watch.unfinished().unwrap();
-        watch.feed(&frame(CONTINUATION, 0, 5));
+        watch.feed(&frame(CONTINUATION, 0, 5)).unwrap();
         assert_eq!(watch.unfinished(), Some(number));
-        watch.feed(&frame(CONTINUATION, END_HEADERS, 5)[..HEAD_LEN + 4]);
+        watch.feed(&frame(CONTINUATION, END_HEADERS, 5)[..HEAD_LEN + 4]).unwrap();
         assert_eq!(watch.unfinished(), Some(number));
-        watch.feed(&[0]);
+        watch.feed(&[0]).unwrap();
         assert_eq!(watch.unfinished(), None);
     }
 
@@ -138,12 +162,12 @@ mod tests {
         let mut watch = after(&[frame(SETTINGS, 0, 0)]);
         let mut all = [frame(0x6, 0, 8), frame(0x6, 0, 8)].concat();
         let tail = all.split_off(HEAD_LEN + 4);
-        watch.feed(&all);
+        watch.feed(&all).unwrap();
         let first = watch.unfinished().unwrap();
-        watch.feed(&tail[..tail.len() - 1]);
+        watch.feed(&tail[..tail.len() - 1]).unwrap();
         assert_ne!(watch.unfinished().unwrap(), first);
-        watch.feed(&tail[tail.len() - 1..]);
-        watch.feed(&frame(DATA, 0, 9)[..12]);
+        watch.feed(&tail[tail.len() - 1..]).unwrap();
+        watch.feed(&frame(DATA, 0, 9)[..12]).unwrap();
         assert_eq!(watch.unfinished(), None);
     }
 
@@ -152,9 +176,21 @@ mod tests {
         let all = [frame(SETTINGS, 0, 6), frame(HEADERS, END_HEADERS, 9), frame(DATA, 1, 0)];
         let mut watch = after(&[]);
         for byte in all.concat() {
-            watch.feed(&[byte]);
+            watch.feed(&[byte]).unwrap();
         }
         assert_eq!(watch.unfinished(), None);
         assert_eq!(watch.finished, after(&all).finished);
+    }
+
+    #[test]
+    fn too_many_frames_are_told_at_the_end_of_the_first_of_them() {
+        let limits = Limits { h2_spare_frames: 3, ..Limits::default() };
+        let limits = Limits { h2_spare_frames_per_second: 0, ..limits };
+        let mut watch = FrameWatch::new(FloodWatch::new(&limits, Instant::now()));
+        watch.feed(PREFACE).unwrap();
+        let all = [frame(SETTINGS, 0, 0), frame(0x6, 0, 8), frame(0x6, 0, 8)].concat();
+        watch.feed(&all).unwrap();
+        let more = [frame(0x6, 0, 8), frame(0x6, 0, 8)].concat();
+        assert_eq!(watch.feed(&more), Err((Flood::Frames, HEAD_LEN + 8)));
     }
 }

@@ -1,7 +1,10 @@
 //! An HTTP/2 connection: hyper with every limit set, behind a socket that ends when the peer
-//! leaves its SETTINGS, a frame or a header block incomplete for too long. Windows, resets and
-//! floods of frames are bounded by h2 with the numbers it is given here; keepalive pings of
-//! clients are answered however often they come.
+//! leaves its SETTINGS, a frame or a header block incomplete for too long, or sends too many frames
+//! that ask for nothing (`flood.rs`). What all of them hold in memory is bounded by h2 with the
+//! numbers it is given here.
+//!
+//! How a flood gets its answer: in place of what follows h2 is given what it refuses for the same
+//! reason, a header block in too many frames, and says GOAWAY with `ENHANCE_YOUR_CALM`.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Limits;
+use super::flood::{Flood, FloodWatch};
 use super::frames::FrameWatch;
 use super::request::{Answering, HttpService};
 
@@ -56,7 +60,7 @@ where
     S: HttpService,
 {
     let closing = answering.closing.clone();
-    let io = WatchedIo::new(io, prefix, deadline, limits.header_timeout);
+    let io = WatchedIo::new(io, prefix, deadline, limits);
     let service = service_fn(move |request| {
         // Boxed before it is handed on and on: whoever holds it moves it.
         let answer = Box::pin(answering.clone().answer(request));
@@ -86,12 +90,23 @@ where
     }
 }
 
-/// A socket that fails with `TimedOut` when the peer does not finish what it has begun.
+/// More frames than h2 takes for one header block.
+fn too_long_block(frames: u32) -> Bytes {
+    const HEADERS: [u8; 9] = [0, 0, 0, 1, 0, 0, 0, 0, 1];
+    const CONTINUATION: [u8; 9] = [0, 0, 0, 9, 0, 0, 0, 0, 1];
+    [&HEADERS[..], &CONTINUATION.repeat(frames as usize)].concat().into()
+}
+
+/// A socket that fails with `TimedOut` when the peer does not finish what it has begun, and that
+/// is at its end once the peer has sent too much of what asks for nothing.
 #[derive(Debug)]
 pub(crate) struct WatchedIo<T> {
     io: T,
     prefix: Bytes,
     watch: FrameWatch,
+    flooded: bool,
+    // How many frames are too many for one header block.
+    block_frames: u32,
     timeout: Duration,
     // What is being waited for, by its number, and until when.
     waiting: Option<u64>,
@@ -99,11 +114,30 @@ pub(crate) struct WatchedIo<T> {
 }
 
 impl<T> WatchedIo<T> {
-    fn new(io: T, prefix: Bytes, deadline: Instant, timeout: Duration) -> Self {
-        let watch = FrameWatch::new();
+    fn new(io: T, prefix: Bytes, deadline: Instant, limits: &Limits) -> Self {
+        let watch = FrameWatch::new(FloodWatch::new(limits, Instant::now()));
         let waiting = watch.unfinished();
         let deadline = Box::pin(tokio::time::sleep_until(deadline));
-        Self { io, prefix, watch, timeout, waiting, deadline }
+        let timeout = limits.header_timeout;
+        let block_frames = 16 + 2 * (limits.h2_max_header_list / limits.h2_max_frame_size.max(1));
+        Self { io, prefix, watch, flooded: false, block_frames, timeout, waiting, deadline }
+    }
+
+    /// Nothing more is read. What h2 reads in place of it makes it say why.
+    fn refuse(&mut self, flood: Flood) {
+        let what = match flood {
+            Flood::Frames => "frames that ask for nothing",
+            Flood::Resets => "calls that are given up",
+        };
+        tracing::debug!("too many {what} on an HTTP/2 connection; closing it");
+        self.prefix = too_long_block(self.block_frames);
+        self.flooded = true;
+    }
+
+    fn note_written(&mut self, poll: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = poll {
+            self.watch.wrote(*bytes);
+        }
     }
 
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -133,16 +167,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
     ) -> Poll<io::Result<()>> {
         let me = self.get_mut();
         let before = buf.filled().len();
-        if me.prefix.is_empty() {
-            if Pin::new(&mut me.io).poll_read(cx, buf)?.is_pending() {
-                return me.poll_overdue(cx);
-            }
-        } else {
+        if !me.prefix.is_empty() {
             let count = me.prefix.len().min(buf.remaining());
             buf.put_slice(me.prefix.get(..count).unwrap_or_default());
             me.prefix.advance(count);
+        } else if !me.flooded && Pin::new(&mut me.io).poll_read(cx, buf)?.is_pending() {
+            return me.poll_overdue(cx);
         }
-        me.watch.feed(buf.filled().get(before..).unwrap_or_default());
+        if me.flooded {
+            return Poll::Ready(Ok(()));
+        }
+        if let Err((flood, rest)) = me.watch.feed(buf.filled().get(before..).unwrap_or_default()) {
+            buf.set_filled(buf.filled().len() - rest);
+            me.refuse(flood);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -153,7 +191,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
+        let me = self.get_mut();
+        let poll = Pin::new(&mut me.io).poll_write(cx, buf);
+        me.note_written(&poll);
+        poll
     }
 
     fn poll_write_vectored(
@@ -161,7 +202,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
+        let me = self.get_mut();
+        let poll = Pin::new(&mut me.io).poll_write_vectored(cx, bufs);
+        me.note_written(&poll);
+        poll
     }
 
     fn is_write_vectored(&self) -> bool {

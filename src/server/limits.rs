@@ -10,6 +10,10 @@ use std::time::Duration;
 /// is. A zero duration means "at once", not "never".
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// Connections at once, over all addresses. When there are as many, one over which nobody has
+    /// ever authenticated gives way to a new one; where there is none, new ones are refused. An
+    /// idle connection holds about 25 KiB and one descriptor.
+    pub max_connections: usize,
     /// Bytes of an HTTP/1 request head, or of an HTTP/2 header list counted as RFC 9113 does
     /// (name, value and 32 for each field). More is refused: HTTP 431, or gRPC
     /// `RESOURCE_EXHAUSTED`. Tokens and metadata of the known clients stay under 2 KiB.
@@ -50,6 +54,17 @@ pub struct Limits {
     /// Streams that we may have to reset because of a peer's mistakes; more ends the connection.
     /// They are counted over its whole life, which may be months.
     pub h2_max_local_error_reset_streams: usize,
+    /// Frames that a peer may send on one HTTP/2 connection beyond those that its calls and their
+    /// data account for, at once: pings, settings, updates of windows, tiny or empty pieces of
+    /// bodies. More ends the connection with `ENHANCE_YOUR_CALM`.
+    pub h2_spare_frames: u32,
+    /// How many of them come back in a second.
+    pub h2_spare_frames_per_second: u32,
+    /// Calls that a peer may give up at once on one HTTP/2 connection, all that it may have open
+    /// and as many again. More ends the connection with `ENHANCE_YOUR_CALM`.
+    pub h2_resets: u32,
+    /// How many of them come back in a second.
+    pub h2_resets_per_second: u32,
     /// Bytes of answers that HTTP/2 buffers for one stream.
     pub h2_max_send_buffer: usize,
     /// Silence on an HTTP/2 connection after which we ask with a ping whether the peer lives.
@@ -61,6 +76,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            max_connections: 10_000,
             max_header_bytes: 32 * 1024,
             header_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(30),
@@ -74,6 +90,10 @@ impl Default for Limits {
             h2_max_header_list: (1024 + 64) * 1024,
             h2_max_pending_accept_reset_streams: 100,
             h2_max_local_error_reset_streams: 1024,
+            h2_spare_frames: 10_000,
+            h2_spare_frames_per_second: 1000,
+            h2_resets: 2000,
+            h2_resets_per_second: 500,
             h2_max_send_buffer: 400 * 1024,
             h2_keepalive_interval: Duration::from_secs(60),
             h2_keepalive_timeout: Duration::from_secs(10),

@@ -10,6 +10,7 @@
 mod body;
 mod chunked;
 mod connection;
+mod flood;
 mod frames;
 mod framing;
 mod front;
@@ -27,6 +28,7 @@ mod renewal;
 mod request;
 mod response;
 mod rpcs;
+mod seats;
 mod shutdown;
 mod sniff;
 mod stall;

@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
+use super::seats::Seat;
 use super::{BoxError, Endless, Limits, RequestBody, ResponseBody, panic, refusal};
 use crate::layer::kind::is_grpc;
 
@@ -59,6 +60,7 @@ where
 pub(crate) struct Answering<S> {
     pub(crate) service: S,
     pub(crate) peer: SocketAddr,
+    pub(crate) seat: Arc<Seat>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) closing: CancellationToken,
 }
@@ -82,6 +84,9 @@ impl<S: HttpService> Answering<S> {
         let mut request = Request::from_parts(parts, body);
         request.extensions_mut().insert(PeerAddr(self.peer));
         request.extensions_mut().insert(deadline);
+        if let Some(introduction) = self.seat.introduction() {
+            request.extensions_mut().insert(introduction);
+        }
 
         let Ok(Ok(response)) = caught(self.service.oneshot(request)).await else {
             tracing::error!(peer = %self.peer, "a request could not be answered");

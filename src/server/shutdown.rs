@@ -17,6 +17,7 @@ use super::handshake::Handshakes;
 use super::http2::Spawner;
 use super::listener::{Accept, accept_loop};
 use super::request::{Answering, HttpService};
+use super::seats::Seats;
 use super::{BoxError, Limits, RequestBody, connection, panic};
 
 /// Serves every connection of `listeners` with clones of `service` until `shutdown` is ready;
@@ -58,6 +59,7 @@ pub(crate) async fn run_with<L, S>(
 {
     panic::install_hook();
     let grace = limits.shutdown_grace;
+    let seats = Seats::new(limits.max_connections);
     let limits = Arc::new(limits);
     let closing = CancellationToken::new();
     let spawner = Spawner { tracker: TaskTracker::new(), end: CancellationToken::new() };
@@ -68,11 +70,13 @@ pub(crate) async fn run_with<L, S>(
     for listener in listeners {
         let (service, limits) = (service.clone(), Arc::clone(&limits));
         let handshakes = handshakes.clone();
-        let (token, streams) = (closing.clone(), spawner.clone());
+        let (token, streams, seats) = (closing.clone(), spawner.clone(), seats.clone());
         let accepting = accept_loop(listener, move |stream, peer| {
+            let Some(seat) = seats.take(peer.ip()) else { return };
             let answering = Answering {
                 service: service.clone(),
                 peer,
+                seat,
                 limits: Arc::clone(&limits),
                 closing: token.clone(),
             };

@@ -326,6 +326,7 @@ fn warn_of_exposure(settings: &Settings) {
 fn connection_limits(settings: &Settings) -> Limits {
     let transport = &settings.transport;
     Limits {
+        max_connections: transport.max_connections,
         max_header_bytes: transport.max_header_bytes,
         header_timeout: transport.header_timeout,
         body_timeout: transport.body_timeout,

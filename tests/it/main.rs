@@ -37,6 +37,7 @@ mod kill;
 mod large_writes;
 mod logins;
 mod membership;
+mod overload;
 mod page;
 mod parity;
 mod policy_matrix;

@@ -134,12 +134,3 @@ async fn dropping_the_pool_answers_what_waits_and_ends_the_threads() {
         thread::yield_now();
     }
 }
-
-#[test]
-fn addresses_that_one_host_can_choose_from_are_one_peer() {
-    let share = |text: &str| share_of(text.parse().unwrap());
-    assert_eq!(share("2001:db8::1"), share("2001:db8::ffff:ffff:ffff:ffff"));
-    assert_ne!(share("2001:db8::1"), share("2001:db8:0:1::1"));
-    assert_eq!(share("::ffff:10.0.0.1"), FLOOD);
-    assert_ne!(share("10.0.0.1"), share("10.0.0.2"));
-}

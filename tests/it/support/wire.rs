@@ -51,7 +51,10 @@ pub(crate) struct Wire(SendRequest<Bytes>);
 impl Wire {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
-        let (client, connection) = h2::client::handshake(stream).await.unwrap();
+        // Room for a thousand small answers at once: with less, h2 as a client takes them for a flood.
+        let connecting =
+            h2::client::Builder::new().initial_connection_window_size(1 << 20).handshake(stream);
+        let (client, connection) = connecting.await.unwrap();
         tokio::spawn(connection);
         Self(client)
     }

@@ -1,0 +1,1 @@
+//! Answers that their callers do not read.
