@@ -12,6 +12,7 @@ use http::Extensions;
 pub(crate) struct OnKnown(Arc<dyn Fn() + Send + Sync>);
 
 impl OnKnown {
+    #[cfg(feature = "server")]
     pub(crate) fn new(tell: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }

@@ -40,7 +40,7 @@ pub(crate) enum Kind {
     Headers(u32),
     /// A piece of a body.
     Data(usize),
-    /// RST_STREAM.
+    /// The end of a call that is given up.
     Reset,
     /// Anything else.
     Other,

@@ -70,8 +70,7 @@ impl FrameWatch {
                 self.head_len += 1;
                 bytes = rest;
                 if self.head_len == HEAD_LEN {
-                    let [a, b, c, ..] = self.head;
-                    self.payload_left = u32::from_be_bytes([0, a, b, c]) as usize;
+                    self.payload_left = self.payload_len();
                 }
             } else {
                 let count = self.payload_left.min(bytes.len());
@@ -85,13 +84,18 @@ impl FrameWatch {
         Ok(())
     }
 
+    fn payload_len(&self) -> usize {
+        let [a, b, c, ..] = self.head;
+        u32::from_be_bytes([0, a, b, c]) as usize
+    }
+
     fn kind(&self) -> u8 {
         let [_, _, _, kind, ..] = self.head;
         kind
     }
 
     fn frame_over(&mut self) -> Result<(), Flood> {
-        let [a, b, c, kind, flags, d, e, f, g] = self.head;
+        let [_, _, _, kind, flags, stream @ ..] = self.head;
         self.head_len = 0;
         match kind {
             SETTINGS => self.settings_seen = true,
@@ -103,8 +107,8 @@ impl FrameWatch {
             self.finished += 1;
         }
         self.floods.frame(match kind {
-            HEADERS => Kind::Headers(u32::from_be_bytes([d, e, f, g])),
-            DATA => Kind::Data(u32::from_be_bytes([0, a, b, c]) as usize),
+            HEADERS => Kind::Headers(u32::from_be_bytes(stream)),
+            DATA => Kind::Data(self.payload_len()),
             RST_STREAM => Kind::Reset,
             _ => Kind::Other,
         })

@@ -1,6 +1,6 @@
 //! An HTTP/2 connection: hyper with every limit set, behind a socket that ends when the peer
-//! leaves its SETTINGS, a frame or a header block incomplete for too long, or sends too many frames
-//! that ask for nothing (`flood.rs`). What all of them hold in memory is bounded by h2 with the
+//! leaves its SETTINGS, a frame or a header block incomplete for too long, reads no answer, or sends
+//! too many frames that ask for nothing (`flood.rs`). What all of them hold in memory is bounded by h2 with the
 //! numbers it is given here.
 //!
 //! How a flood gets its answer: in place of what follows h2 is given what it refuses for the same
@@ -27,6 +27,7 @@ use super::Limits;
 use super::flood::{Flood, FloodWatch};
 use super::frames::FrameWatch;
 use super::request::{Answering, HttpService};
+use super::unread::Unread;
 
 /// Runs the streams of a connection as tasks that shutdown waits for and can end.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ where
     S: HttpService,
 {
     let closing = answering.closing.clone();
-    let io = WatchedIo::new(io, prefix, deadline, limits);
+    let io = WatchedIo::new(io, prefix, deadline, limits, answering.unread.clone());
     let service = service_fn(move |request| {
         // Boxed before it is handed on and on: whoever holds it moves it.
         let answer = Box::pin(answering.clone().answer(request));
@@ -107,20 +108,34 @@ pub(crate) struct WatchedIo<T> {
     flooded: bool,
     // How many frames are too many for one header block.
     block_frames: u32,
-    timeout: Duration,
-    // What is being waited for, by its number, and until when.
-    waiting: Option<u64>,
+    unread: Unread,
+    written: u64,
+    header_timeout: Duration,
+    write_timeout: Duration,
+    // What is being waited for, and until when.
+    waiting: Option<Owed>,
     deadline: Pin<Box<Sleep>>,
 }
 
 impl<T> WatchedIo<T> {
-    fn new(io: T, prefix: Bytes, deadline: Instant, limits: &Limits) -> Self {
+    fn new(io: T, prefix: Bytes, deadline: Instant, limits: &Limits, unread: Unread) -> Self {
         let watch = FrameWatch::new(FloodWatch::new(limits, Instant::now()));
-        let waiting = watch.unfinished();
+        let waiting = watch.unfinished().map(Owed::Rest);
         let deadline = Box::pin(tokio::time::sleep_until(deadline));
-        let timeout = limits.header_timeout;
         let block_frames = 16 + 2 * (limits.h2_max_header_list / limits.h2_max_frame_size.max(1));
-        Self { io, prefix, watch, flooded: false, block_frames, timeout, waiting, deadline }
+        Self {
+            io,
+            prefix,
+            watch,
+            flooded: false,
+            block_frames,
+            unread,
+            written: 0,
+            header_timeout: limits.header_timeout,
+            write_timeout: limits.write_timeout,
+            waiting,
+            deadline,
+        }
     }
 
     /// Nothing more is read. What h2 reads in place of it makes it say why.
@@ -137,26 +152,47 @@ impl<T> WatchedIo<T> {
     fn note_written(&mut self, poll: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(bytes)) = poll {
             self.watch.wrote(*bytes);
+            self.written = self.written.wrapping_add(*bytes as u64);
         }
     }
 
+    /// What the peer owes: the rest of what it has begun, or else to read.
+    fn owed(&self) -> Option<Owed> {
+        let rest = self.watch.unfinished().map(Owed::Rest);
+        rest.or_else(|| (self.unread.bytes() > 0).then_some(Owed::Reading(self.written)))
+    }
+
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let unfinished = self.watch.unfinished();
-        if unfinished.is_none() {
-            self.waiting = None;
-            return Poll::Pending;
-        }
-        if self.waiting != unfinished {
-            self.waiting = unfinished;
-            self.deadline.as_mut().reset(Instant::now() + self.timeout);
+        let owed = self.owed();
+        let timeout = match owed {
+            None => {
+                self.waiting = None;
+                return Poll::Pending;
+            }
+            Some(Owed::Rest(_)) => self.header_timeout,
+            Some(Owed::Reading(_)) => self.write_timeout,
+        };
+        if self.waiting != owed {
+            self.waiting = owed;
+            self.deadline.as_mut().reset(Instant::now() + timeout);
         }
         ready!(self.deadline.as_mut().poll(cx));
-        tracing::debug!("an HTTP/2 header block or frame was not complete in time; closing");
-        Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the peer did not complete its headers in time",
-        )))
+        let what = match owed {
+            Some(Owed::Reading(_)) => "the peer does not read its answers",
+            _ => "the peer did not complete its headers in time",
+        };
+        tracing::debug!("closing an HTTP/2 connection: {what}");
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)))
     }
+}
+
+/// What a peer has to do in time. A new number is a new thing, with a deadline of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owed {
+    /// Finish what it has begun to send.
+    Rest(u64),
+    /// Read some of its answers.
+    Reading(u64),
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {

@@ -27,6 +27,10 @@ pub struct Limits {
     /// How long a peer may leave bytes that we want to send lying before the connection is
     /// closed: nobody holds an answer in memory by not reading it.
     pub write_timeout: Duration,
+    /// Bytes of answers above 16 KiB that one connection may leave unread; above it, further calls
+    /// are refused (gRPC `RESOURCE_EXHAUSTED`, HTTP 429). One answer may be larger. When nothing
+    /// can be sent for `write_timeout`, the connection is closed.
+    pub max_unread_bytes: usize,
     /// How long an HTTP/1 connection may lie idle between requests.
     pub http1_idle_timeout: Duration,
     /// How long requests in flight may go on after shutdown began.
@@ -81,6 +85,7 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            max_unread_bytes: 32 << 20,
             http1_idle_timeout: Duration::from_secs(300),
             shutdown_grace: Duration::from_secs(10),
             h2_max_concurrent_streams: 1000,

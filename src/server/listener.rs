@@ -75,6 +75,8 @@ pub(crate) async fn accept_loop<L: Accept>(
                     tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
                 }
                 serve(stream, peer);
+                // Those who have to give way do so before there are even more.
+                tokio::task::yield_now().await;
             }
             Err(error) if is_the_peers_fault(&error) => {
                 tracing::debug!(%error, "a connection was gone before it was accepted");

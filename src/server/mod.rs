@@ -33,6 +33,7 @@ mod shutdown;
 mod sniff;
 mod stall;
 mod start;
+mod unread;
 mod upstream;
 
 pub use body::{BodyDeadline, BodyError, RequestBody};

@@ -17,6 +17,20 @@ pub(crate) fn headers_too_large<B>(grpc: bool, max: usize) -> Response<ResponseB
     trailers_only(8, message)
 }
 
+/// To a request over a connection whose peer does not read what it has been answered.
+pub(crate) fn too_much_unread<B>(grpc: bool, max: usize) -> Response<ResponseBody<B>> {
+    if !grpc {
+        return status(StatusCode::TOO_MANY_REQUESTS);
+    }
+    let text = format!(
+        "more than {max} bytes of answers wait on this connection to be read; read them before the \
+         next call"
+    );
+    let message = HeaderValue::try_from(text)
+        .unwrap_or_else(|_| HeaderValue::from_static("too many answers wait to be read"));
+    trailers_only(8, message)
+}
+
 /// To a request whose handler panicked.
 pub(crate) fn internal<B>(grpc: bool) -> Response<ResponseBody<B>> {
     if grpc {

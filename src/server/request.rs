@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
 use super::seats::Seat;
+use super::unread::Unread;
 use super::{BoxError, Endless, Limits, RequestBody, ResponseBody, panic, refusal};
 use crate::layer::kind::is_grpc;
 
@@ -63,6 +64,7 @@ pub(crate) struct Answering<S> {
     pub(crate) seat: Arc<Seat>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) closing: CancellationToken,
+    pub(crate) unread: Unread,
 }
 
 impl<S: HttpService> Answering<S> {
@@ -78,6 +80,10 @@ impl<S: HttpService> Answering<S> {
         }
         if header_list_size(&request) > self.limits.max_header_bytes {
             return refusal::headers_too_large(grpc, self.limits.max_header_bytes);
+        }
+        if self.unread.bytes() > self.limits.max_unread_bytes {
+            tracing::debug!(peer = %self.peer, "refused: the peer does not read its answers");
+            return refusal::too_much_unread(grpc, self.limits.max_unread_bytes);
         }
         let (parts, body) = request.into_parts();
         let (body, deadline) = RequestBody::new(body, self.limits.body_timeout);
@@ -97,7 +103,13 @@ impl<S: HttpService> Answering<S> {
             return headers_only(parts, &body);
         }
         let closing = parts.extensions.remove::<Endless>().map(|_| self.closing);
-        Response::from_parts(parts, ResponseBody::service(body, grpc, closing))
+        let mut body = ResponseBody::service(body, grpc, closing, self.unread);
+        poll_fn(|cx| {
+            body.look_ahead(cx);
+            Poll::Ready(())
+        })
+        .await;
+        Response::from_parts(parts, body)
     }
 }
 

@@ -18,6 +18,7 @@ use super::http2::Spawner;
 use super::listener::{Accept, accept_loop};
 use super::request::{Answering, HttpService};
 use super::seats::Seats;
+use super::unread::Unread;
 use super::{BoxError, Limits, RequestBody, connection, panic};
 
 /// Serves every connection of `listeners` with clones of `service` until `shutdown` is ready;
@@ -79,6 +80,7 @@ pub(crate) async fn run_with<L, S>(
                 seat,
                 limits: Arc::clone(&limits),
                 closing: token.clone(),
+                unread: Unread::default(),
             };
             let serving = connection::serve(stream, handshakes.clone(), answering, streams.clone());
             streams.tracker.spawn(serving);

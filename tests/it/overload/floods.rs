@@ -19,7 +19,7 @@ const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
 const UNKNOWN: u8 = 0xee;
 
-/// The code of GOAWAY and RST_STREAM for whoever overdoes it.
+/// The code of `GOAWAY` for whoever overdoes it.
 const ENHANCE_YOUR_CALM: u8 = 0xb;
 
 /// A GET of `/` in three bytes of the static table.
