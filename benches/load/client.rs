@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use h2::client::SendRequest;
 use h2::{RecvStream, SendStream};
@@ -79,6 +80,60 @@ impl Client {
             })
             .await;
         Calls::new(latencies, started.elapsed())
+    }
+
+    /// So many calls a second for this long, spread over the connections, each begun at its time
+    /// whether those before it are answered or not, as long as a lane is free.
+    pub(crate) async fn paced(&self, call: &Call, per_second: usize, length: Duration) -> Calls {
+        const LANES: usize = 64;
+        let started = Instant::now();
+        let every = Duration::from_secs(1).mul_f64(LANES as f64 / per_second as f64);
+        let lanes = (0..LANES).map(|lane| async move {
+            let sender = &self.senders[lane % self.senders.len()];
+            let mut ticks = tokio::time::interval_at(
+                tokio::time::Instant::from_std(started) + every.mul_f64(lane as f64 / LANES as f64),
+                every,
+            );
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            let mut latencies = Vec::new();
+            while started.elapsed() < length {
+                ticks.tick().await;
+                let begun = Instant::now();
+                answered(sender.clone(), call, call.head(&self.authority), None).await;
+                latencies.push(begun.elapsed());
+            }
+            latencies
+        });
+        let latencies = futures_util::future::join_all(lanes).await.concat();
+        Calls::new(latencies, started.elapsed())
+    }
+
+    /// Calls without end on one lane, no more often than this, each with another login, whatever
+    /// they are answered.
+    pub(crate) async fn guess(
+        &self,
+        lane: usize,
+        every: Duration,
+        login: impl Fn(usize) -> String,
+    ) {
+        // Not all lanes at once.
+        let first = tokio::time::Instant::now() + every.mul_f64(lane as f64 / 1000.0);
+        let mut ticks = tokio::time::interval_at(first, every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let call = Call::new("SelectUser", "", &[], None);
+        for number in 0.. {
+            ticks.tick().await;
+            let mut head = call.head(&self.authority);
+            let login = BASE64_STANDARD.encode(login(number));
+            head.headers_mut().insert("authorization", login.parse().unwrap());
+            let sender = self.senders[lane % self.senders.len()].clone();
+            let Ok(mut sender) = sender.ready().await else { return };
+            let Ok((answer, mut body)) = sender.send_request(head, false) else { return };
+            let _ = body.send_data(call.frame(), true);
+            if answer.await.is_err() {
+                return;
+            }
+        }
     }
 
     /// One call whose answer is read at no more than so many bytes a second, if that is said.

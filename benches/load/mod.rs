@@ -10,6 +10,7 @@
 pub(crate) mod call;
 pub(crate) mod changes;
 pub(crate) mod client;
+pub(crate) mod crowd;
 pub(crate) mod dice;
 pub(crate) mod handler;
 pub(crate) mod nginx;

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::options::Options;
 use super::process::Process;
-use super::{handler, relay, upstream};
+use super::{crowd, handler, relay, upstream};
 
 const FLAG: &str = "--part";
 
@@ -42,6 +42,7 @@ fn run_if_asked() -> bool {
         "upstream" => upstream::run(),
         "relay" => relay::run(&arguments),
         "handler" => handler::run(),
+        "crowd" => crowd::run(&arguments),
         _ => panic!("there is no part {name:?}"),
     }
     true

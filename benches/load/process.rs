@@ -56,6 +56,11 @@ impl Process {
         (field(id, "VmRSS:").unwrap(), field(id, "VmHWM:").unwrap())
     }
 
+    /// Descriptors that are open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// From now on the peak is that of what follows.
     pub(crate) fn forget_peak(&self) {
         fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5").unwrap();

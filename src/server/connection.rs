@@ -1,5 +1,8 @@
 //! One connection from its first byte to its last: decrypted if the port speaks TLS, told apart,
 //! given to its protocol, asked to finish when shutdown begins, dropped when the grace is over.
+//!
+//! Each step is boxed: a connection that waits in one of them, as thousands may, holds no room for
+//! the others, and none is moved with all its state.
 
 use std::sync::Arc;
 
@@ -25,7 +28,7 @@ pub(crate) async fn serve<S: HttpService>(
 ) {
     let peer = answering.peer;
     let (end, seat) = (spawner.end.clone(), Arc::clone(&answering.seat));
-    let whole = serve_socket(stream, handshakes, answering, spawner);
+    let whole = Box::pin(serve_socket(stream, handshakes, answering, spawner));
     let whole = seat.closed().run_until_cancelled(whole);
     match end.run_until_cancelled(whole).await {
         Some(Some(())) => {}
@@ -46,14 +49,15 @@ async fn serve_socket<S: HttpService>(
     let deadline = Instant::now() + limits.header_timeout;
     let Some(handshakes) = handshakes else {
         let stream = StallGuard::new(stream, limits.write_timeout);
-        return serve_protocol(stream, Agreed::Nothing, deadline, answering, spawner).await;
+        return Box::pin(serve_protocol(stream, Agreed::Nothing, deadline, answering, spawner))
+            .await;
     };
-    let accepting = handshakes.accept(stream, peer, limits.write_timeout);
+    let accepting = Box::pin(handshakes.accept(stream, peer, limits.write_timeout));
     let accepting = tokio::time::timeout_at(deadline, accepting);
     match answering.closing.run_until_cancelled(accepting).await {
         Some(Ok(Some(stream))) => {
             let agreed = Agreed::of(&stream);
-            serve_protocol(stream, agreed, deadline, answering, spawner).await;
+            Box::pin(serve_protocol(stream, agreed, deadline, answering, spawner)).await;
         }
         Some(Err(_)) => tracing::debug!(%peer, "no TLS handshake in time"),
         // It has been said why, or shutdown has begun.
@@ -85,9 +89,11 @@ async fn serve_protocol<T, S>(
         return tracing::debug!(%peer, ?agreed, "the peer speaks another protocol than it agreed on");
     }
     let outcome = match protocol {
-        Protocol::Http1(prefix) => http1::serve(stream, prefix, deadline, &limits, answering).await,
+        Protocol::Http1(prefix) => {
+            Box::pin(http1::serve(stream, prefix, deadline, &limits, answering)).await
+        }
         Protocol::Http2(prefix) => {
-            http2::serve(stream, prefix, deadline, &limits, spawner, answering).await
+            Box::pin(http2::serve(stream, prefix, deadline, &limits, spawner, answering)).await
         }
         Protocol::Tls => {
             return tracing::debug!(%peer, "the peer speaks TLS where plain text is expected");

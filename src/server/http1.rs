@@ -8,7 +8,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -82,9 +82,9 @@ where
         // A client may close its side after its last request and still read the answer.
         .half_close(true)
         .serve_connection(TokioIo::new(io), service);
-    let mut connection = pin!(connection);
+    let mut connection = Box::pin(connection);
     tokio::select! {
-        outcome = connection.as_mut() => outcome,
+        outcome = &mut connection => outcome,
         () = closing.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -9,7 +9,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -81,9 +81,9 @@ where
         .keep_alive_interval(limits.h2_keepalive_interval)
         .keep_alive_timeout(limits.h2_keepalive_timeout)
         .serve_connection(TokioIo::new(io), service);
-    let mut connection = pin!(connection);
+    let mut connection = Box::pin(connection);
     tokio::select! {
-        outcome = connection.as_mut() => outcome,
+        outcome = &mut connection => outcome,
         () = closing.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
