@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, LocalSet};
 
 use super::call::Call;
-use super::sample::Calls;
+use super::sample::{Calls, count};
 
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
@@ -87,11 +87,11 @@ impl Client {
     pub(crate) async fn paced(&self, call: &Call, per_second: usize, length: Duration) -> Calls {
         const LANES: usize = 64;
         let started = Instant::now();
-        let every = Duration::from_secs(1).mul_f64(LANES as f64 / per_second as f64);
+        let every = Duration::from_secs(1).mul_f64(count(LANES) / count(per_second));
         let lanes = (0..LANES).map(|lane| async move {
             let sender = &self.senders[lane % self.senders.len()];
             let mut ticks = tokio::time::interval_at(
-                tokio::time::Instant::from_std(started) + every.mul_f64(lane as f64 / LANES as f64),
+                tokio::time::Instant::from_std(started) + every.mul_f64(count(lane) / count(LANES)),
                 every,
             );
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -117,7 +117,7 @@ impl Client {
         login: impl Fn(usize) -> String,
     ) {
         // Not all lanes at once.
-        let first = tokio::time::Instant::now() + every.mul_f64(lane as f64 / 1000.0);
+        let first = tokio::time::Instant::now() + every.mul_f64(count(lane) / 1000.0);
         let mut ticks = tokio::time::interval_at(first, every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let call = Call::new("SelectUser", "", &[], None);
