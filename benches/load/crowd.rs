@@ -96,7 +96,7 @@ async fn frames(kind: &str, address: SocketAddr) {
         let mut next = [PREFACE, &SETTINGS, &open].concat();
         let mut first = 1;
         let (mut reading, mut writing) = stream.split();
-        let mut nowhere = [0; 1 << 16];
+        let mut nowhere = vec![0; 1 << 16];
         loop {
             tokio::select! {
                 written = writing.write_all(&next) => {
@@ -108,11 +108,11 @@ async fn frames(kind: &str, address: SocketAddr) {
                     first += 2 * u32::try_from(BLOCK).unwrap();
                 }
                 // A block may be cut in two by this; the peer is no worse off.
-                read = reading.read(&mut nowhere) => if read.is_ok_and(|count| count > 0) {
-                    continue;
-                } else {
-                    break;
-                },
+                read = reading.read(&mut nowhere) => {
+                    if !read.is_ok_and(|count| count > 0) {
+                        break;
+                    }
+                }
             }
         }
     }

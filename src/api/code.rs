@@ -111,6 +111,7 @@ mod number {
     pub(super) const NOT_PERMITTED: i32 = 1401;
     pub(super) const GROUP_NAME: i32 = 1402;
     pub(super) const REST_NOT_AUTHENTICATED: i32 = 1800;
+    pub(super) const REST_TOO_LARGE: i32 = 1801;
     pub(super) const UNEXPECTED: i32 = 65535;
 }
 
@@ -122,6 +123,32 @@ const BUSY: Transport =
 /// or it has failed. Nothing was written.
 const UNAVAILABLE: Transport =
     Transport { grpc: Code::Unavailable, http: 503, code: number::UNAVAILABLE };
+
+/// An answer of ours that is larger than `proxy.grpc.serverMaxSendSize` allows. Asking again gives
+/// the same, so it has codes that no client tries again by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the answer has {bytes} bytes, and proxy.grpc.serverMaxSendSize allows {most}: ask for one user, \
+     role or group at a time, or raise the limit and with it what the client takes"
+)]
+pub struct AnswerTooLarge {
+    bytes: usize,
+    most: usize,
+}
+
+impl AnswerTooLarge {
+    /// How it is told. The code over HTTP is the one of a request that is too large.
+    pub const TRANSPORT: Transport =
+        Transport { grpc: Code::ResourceExhausted, http: 413, code: number::REST_TOO_LARGE };
+
+    /// Whether an answer of this many bytes may go out.
+    ///
+    /// # Errors
+    /// It is too large.
+    pub fn check(bytes: usize, most: usize) -> Result<(), Self> {
+        if bytes > most { Err(Self { bytes, most }) } else { Ok(()) }
+    }
+}
 
 /// What an operation's error becomes.
 #[must_use]

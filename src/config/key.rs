@@ -87,7 +87,7 @@ pub(super) const ALL: &[Key] = &[
     key("etcd.ssl.tlsMinVersion", Plain),
     key("proxy.enablePublicPrivilege", Plain),
     key("proxy.grpc.serverMaxRecvSize", Plain),
-    key("proxy.grpc.serverMaxSendSize", Accepted),
+    key("proxy.grpc.serverMaxSendSize", Plain),
     key("proxy.http.requestTimeoutMs", Plain),
     key("proxy.maxNameLength", Plain),
     key("proxy.maxPasswordLength", ByCompat),

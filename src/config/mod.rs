@@ -176,7 +176,6 @@ fn read_settings(reader: &mut Reader, flags: &Flags) -> Settings {
     // First, since other defaults depend on it.
     reader.compat = reader.word("rbac.compat", Compat::default());
     reader.checked("proxy.resolveAliasForPrivilege", |text| reader::switch(text).is_ok());
-    reader.checked("proxy.grpc.serverMaxSendSize", |text| text.parse::<u32>().is_ok());
     let names = NameSettings::read(reader);
     let (store, etcd) = etcd::read(reader);
     let is_shared = matches!(store, StoreSetting::Etcd { .. });

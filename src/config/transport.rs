@@ -14,6 +14,9 @@ pub struct TransportSettings {
     /// Most bytes of `RestoreRBAC` and of what goes upstream (`proxy.grpc.serverMaxRecvSize`).
     /// Default: 128 MiB.
     pub max_large_request_bytes: usize,
+    /// Most bytes of an answer of our own (`proxy.grpc.serverMaxSendSize`), over both APIs; those
+    /// of an upstream are passed on whatever their size. Default: 256 MiB.
+    pub max_answer_bytes: usize,
     /// Most connections at once, over all addresses (`rbac.maxConnections`). Default: 10,000.
     pub max_connections: usize,
     /// Most bytes of the headers of a request (`rbac.maxHeaderBytes`), at least 8 KiB. Default:
@@ -43,6 +46,7 @@ impl Default for TransportSettings {
         Self {
             max_request_bytes: 4 << 20,
             max_large_request_bytes: 128 << 20,
+            max_answer_bytes: 256 << 20,
             max_connections: 10_000,
             max_header_bytes: 32 << 10,
             header_timeout: Duration::from_secs(5),
@@ -75,6 +79,11 @@ impl TransportSettings {
             max_large_request_bytes: reader.number(
                 "proxy.grpc.serverMaxRecvSize",
                 default.max_large_request_bytes,
+                1024..=MOST_BYTES,
+            ),
+            max_answer_bytes: reader.number(
+                "proxy.grpc.serverMaxSendSize",
+                default.max_answer_bytes,
                 1024..=MOST_BYTES,
             ),
             // Descriptors are numbered up to the kernel's `fs.nr_open`, which is rarely above this.

@@ -1,11 +1,14 @@
 //! The generated service trait, method by method: enter, call the noun's file, answer.
 
+use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::entry::{connection_database, enter};
 use super::server_info::ServerIdentity;
+use super::status::too_large;
 use super::{backup, databases, grants, privilege_groups, roles, server_info, users};
 use crate::admin::Admin;
+use crate::api::AnswerTooLarge;
 use crate::proto::common::Status as MilvusStatus;
 use crate::proto::milvus as pb;
 use crate::proto::milvus::milvus_service_server::MilvusService;
@@ -15,13 +18,28 @@ use crate::proto::milvus::milvus_service_server::MilvusService;
 pub struct MilvusRpcs {
     admin: Admin,
     identity: ServerIdentity,
+    most_bytes: usize,
 }
 
 impl MilvusRpcs {
-    /// The RPCs on these operations.
+    /// The RPCs on these operations, with answers of any size.
     #[must_use]
     pub fn new(admin: Admin, identity: ServerIdentity) -> Self {
-        Self { admin, identity }
+        Self { admin, identity, most_bytes: usize::MAX }
+    }
+
+    /// With answers of at most so many bytes.
+    #[must_use]
+    pub fn max_answer_bytes(self, most_bytes: usize) -> Self {
+        Self { most_bytes, ..self }
+    }
+
+    /// An answer that grows with what there is, if it is not too large.
+    fn sized<T: Message>(&self, answer: T) -> Answer<T> {
+        match AnswerTooLarge::check(answer.encoded_len(), self.most_bytes) {
+            Ok(()) => Ok(Response::new(answer)),
+            Err(error) => Err(too_large(error)),
+        }
     }
 }
 
@@ -58,7 +76,7 @@ impl MilvusService for MilvusRpcs {
         request: Request<pb::ListCredUsersRequest>,
     ) -> Answer<pb::ListCredUsersResponse> {
         enter(request)?;
-        Ok(Response::new(users::list(&self.admin)))
+        self.sized(users::list(&self.admin))
     }
 
     async fn create_role(&self, request: Request<pb::CreateRoleRequest>) -> Answer<MilvusStatus> {
@@ -89,7 +107,7 @@ impl MilvusService for MilvusRpcs {
         request: Request<pb::SelectRoleRequest>,
     ) -> Answer<pb::SelectRoleResponse> {
         let (_, message) = enter(request)?;
-        roles::select(&self.admin, &message).map(Response::new)
+        self.sized(roles::select(&self.admin, &message)?)
     }
 
     async fn select_user(
@@ -97,7 +115,7 @@ impl MilvusService for MilvusRpcs {
         request: Request<pb::SelectUserRequest>,
     ) -> Answer<pb::SelectUserResponse> {
         let (_, message) = enter(request)?;
-        users::select(&self.admin, &message).map(Response::new)
+        self.sized(users::select(&self.admin, &message)?)
     }
 
     async fn operate_privilege(
@@ -124,7 +142,7 @@ impl MilvusService for MilvusRpcs {
     ) -> Answer<pb::SelectGrantResponse> {
         let connection = connection_database(&request);
         let (_, message) = enter(request)?;
-        grants::select(&self.admin, message, connection).map(Response::new)
+        self.sized(grants::select(&self.admin, message, connection)?)
     }
 
     async fn create_privilege_group(
@@ -148,7 +166,7 @@ impl MilvusService for MilvusRpcs {
         request: Request<pb::ListPrivilegeGroupsRequest>,
     ) -> Answer<pb::ListPrivilegeGroupsResponse> {
         enter(request)?;
-        Ok(Response::new(privilege_groups::list(&self.admin)))
+        self.sized(privilege_groups::list(&self.admin))
     }
 
     async fn operate_privilege_group(
@@ -164,7 +182,7 @@ impl MilvusService for MilvusRpcs {
         request: Request<pb::BackupRbacMetaRequest>,
     ) -> Answer<pb::BackupRbacMetaResponse> {
         enter(request)?;
-        Ok(Response::new(backup::backup(&self.admin)))
+        self.sized(backup::backup(&self.admin))
     }
 
     async fn restore_rbac(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::admin::AdminError;
-use crate::api::{Operation, Refusal, refusal};
+use crate::api::{AnswerTooLarge, Operation, Refusal, refusal};
 use crate::proto::common::Status;
 
 /// What an operation came to: the Status to put into the answer, or the gRPC error to fail with.
@@ -47,6 +47,11 @@ fn milvus_status(refusal: Refusal) -> Status {
 pub(super) fn no_caller() -> tonic::Status {
     tracing::error!("a request reached the service without a caller; is the guard in place?");
     tonic::Status::unauthenticated("the request has not been authenticated")
+}
+
+/// The gRPC error in place of an answer that is too large.
+pub(super) fn too_large(error: AnswerTooLarge) -> tonic::Status {
+    tonic::Status::new(AnswerTooLarge::TRANSPORT.grpc, error.to_string())
 }
 
 /// A gRPC error.

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
+use http_body::Body as _;
 use http_body_util::Full;
 use serde::Serialize;
 
 use crate::admin::AdminError;
-use crate::api::{Operation, refusal};
+use crate::api::{AnswerTooLarge, Operation, Transport, refusal};
 
 /// An answer of this API.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -66,17 +67,27 @@ pub(super) fn failure(status: StatusCode, code: i32, message: &str) -> Answer {
     json(status, &Failure { code, message })
 }
 
+/// An answer, if it is not too large.
+pub(super) fn sized(answer: Answer, most: usize) -> Result<Answer, Answer> {
+    let bytes = usize::try_from(answer.body().size_hint().lower()).unwrap_or(usize::MAX);
+    match AnswerTooLarge::check(bytes, most) {
+        Ok(()) => Ok(answer),
+        Err(error) => Err(transport_failure(AnswerTooLarge::TRANSPORT, &error.to_string())),
+    }
+}
+
+fn transport_failure(transport: Transport, message: &str) -> Answer {
+    let status = StatusCode::from_u16(transport.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    failure(status, transport.code, message)
+}
+
 /// A failed operation.
 pub(super) fn refused(operation: Operation, error: &AdminError) -> Answer {
     let refusal = refusal(operation, error);
-    let (status, code) = match refusal.transport {
-        Some(transport) => {
-            let status = StatusCode::from_u16(transport.http);
-            (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), transport.code)
-        }
-        None => (StatusCode::OK, refusal.code),
-    };
-    failure(status, code, &refusal.reason)
+    match refusal.transport {
+        Some(transport) => transport_failure(transport, &refusal.reason),
+        None => failure(StatusCode::OK, refusal.code, &refusal.reason),
+    }
 }
 
 /// A command's outcome.

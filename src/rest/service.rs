@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 
-use super::answer::{Answer, empty, failure, not_forwarded, not_found, number, redirect};
+use super::answer::{Answer, empty, failure, not_forwarded, not_found, number, redirect, sized};
 use super::operate::operate;
 use super::shape::{Body, Field};
 use super::{Browsers, body, timeout};
@@ -27,6 +27,8 @@ pub struct RestSettings {
     pub request_timeout: Duration,
     /// Most bytes of a body.
     pub max_body_bytes: usize,
+    /// Most bytes of an answer.
+    pub max_answer_bytes: usize,
     /// Whether there is an upstream, which is asked over gRPC only.
     pub is_gateway: bool,
 }
@@ -141,7 +143,8 @@ impl RestApi {
         for requirement in route.requirements() {
             self.decide(caller, requirement, &target, connection)?;
         }
-        Ok(operate(&self.admin, route.endpoint, caller, body, connection).await)
+        let answer = operate(&self.admin, route.endpoint, caller, body, connection).await;
+        sized(answer, self.settings.max_answer_bytes)
     }
 
     fn decide(

@@ -31,6 +31,7 @@ impl HttpApi {
             },
             request_timeout: settings.transport.request_timeout,
             max_body_bytes: settings.transport.max_request_bytes,
+            max_answer_bytes: settings.transport.max_answer_bytes,
             is_gateway: settings.upstream.is_some(),
         };
         Self { rest: std::sync::Arc::new(RestApi::new(guard.clone(), admin, settings)) }

@@ -163,7 +163,8 @@ impl Server {
         let limits = GuardLimits { max_message_bytes, max_large_message_bytes };
         let guard = Guard::new(deployment.authorizer().clone(), limits);
         let admin = deployment.admin().clone();
-        let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock));
+        let rpcs = MilvusRpcs::new(admin.clone(), ServerIdentity::new(clock))
+            .max_answer_bytes(settings.transport.max_answer_bytes);
         let (health, health_rpcs) = Health::new(settings.upstream.is_none()).await;
         let max_any_bytes = max_message_bytes.max(max_large_message_bytes);
         let upstream = Upstream::start(settings.upstream.as_ref(), &deployment).await?;

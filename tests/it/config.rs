@@ -256,6 +256,7 @@ fn a_stock_milvus_file_is_accepted_and_authorization_stays_on() {
     assert_eq!(settings.passwords.rule.max, 72);
     assert_eq!(settings.limits.max_users, 100);
     assert_eq!(settings.transport.max_large_request_bytes, 67_108_864);
+    assert_eq!(settings.transport.max_answer_bytes, 268_435_456);
     let lists = &settings.privilege_lists.lists;
     assert_eq!(lists["common.security.rbac.cluster.admin.privileges"], ["ListDatabases"]);
     assert_eq!(lists.len(), 2);

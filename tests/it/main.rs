@@ -34,6 +34,7 @@ mod grants;
 mod hostile;
 mod inherited;
 mod kill;
+mod large_answers;
 mod large_writes;
 mod logins;
 mod membership;
