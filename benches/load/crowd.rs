@@ -143,7 +143,7 @@ async fn idle(address: SocketAddr) {
             Err(_) => tokio::time::sleep(EVERY).await,
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn prefaces(address: SocketAddr) {
@@ -189,5 +189,5 @@ async fn unread(address: SocketAddr) {
     for connection in connections {
         let _ = connection.await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
