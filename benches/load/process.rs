@@ -56,6 +56,11 @@ impl Process {
         (field(id, "VmRSS:").unwrap(), field(id, "VmHWM:").unwrap())
     }
 
+    /// Memory that is resident, its children's included.
+    pub(crate) fn all_resident(&self) -> usize {
+        self.ids().into_iter().filter_map(|id| field(id, "VmRSS:")).sum()
+    }
+
     /// Descriptors that are open.
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
