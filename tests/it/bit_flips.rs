@@ -10,7 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use milvus_rbac::model::Revision;
-use milvus_rbac::store::{Commit, SledOptions, SledStore, Store as _, Writes};
+use milvus_rbac::store::{Commit, SledOptions, SledStore, Store as _, StoreError, Writes};
 use proptest::prelude::Rng as _;
 use proptest::test_runner::TestRng;
 
@@ -91,11 +91,20 @@ fn damage(data: &Path, dice: &mut TestRng) -> String {
     format!("{} {what}", path.file_name().unwrap().display())
 }
 
-/// Opens a directory and reads it; `None` if it was refused.
+/// Opens a directory and reads it; `None` if it was refused because of what is in it.
 fn open(data: &Path) -> Option<(Revision, Pairs)> {
-    let mut store =
-        SledStore::open_with_sync(data, SledOptions::default(), Arc::new(NoSync)).ok()?;
-    pairs_of(&mut store).ok()
+    let opened = SledStore::open_with_sync(data, SledOptions::default(), Arc::new(NoSync));
+    let found = opened.and_then(|mut store| pairs_of(&mut store));
+    match found {
+        Ok(found) => Some(found),
+        Err(
+            StoreError::BehindMark { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Format { .. }
+            | StoreError::Engine { .. },
+        ) => None,
+        Err(error) => panic!("that is not what is wrong with it: {error}"),
+    }
 }
 
 /// Damages and opens, and says whether it opened.

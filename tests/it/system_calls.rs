@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Process, ROOT, Rest, serve};
+use crate::support::{Process, ROOT, Rest, has_strace, serve};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -55,9 +55,7 @@ fn events(trace: &str, data_file: &str) -> Vec<Event> {
 
 #[tokio::test]
 async fn the_system_calls_are_write_sync_answer() {
-    let tracer = Command::new("strace").args(["-D", "-f", "-o", "/dev/null", "true"]).output();
-    if !tracer.is_ok_and(|output| output.status.success()) {
-        println!("there is no working strace here; the injected disk has to do");
+    if !has_strace(&["-D", "-f"]) {
         return;
     }
     let home = tempfile::tempdir().unwrap();

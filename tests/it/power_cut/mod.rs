@@ -21,7 +21,7 @@ use proptest::test_runner::TestRng;
 
 use self::disk::Disk;
 use self::trace::{Deed, Entry, Reader};
-use crate::support::{NoSync, Pairs, dice_of, number_of, pairs_of};
+use crate::support::{NoSync, Pairs, dice_of, has_strace, number_of, pairs_of};
 
 /// Where there is a trace already, with the data of that run in `data`.
 const HOME: &str = "POWER_CUT_HOME";
@@ -44,8 +44,7 @@ fn the_writes() {
 
 /// The log of a run in another process, or `None` where there is no strace.
 fn record(home: &Path) -> Option<(Vec<Entry>, usize)> {
-    let tracer = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
-    if !tracer.is_ok_and(|output| output.status.success()) {
+    if !has_strace(&["-f"]) {
         return None;
     }
     let (data, trace) = (home.join("data"), home.join("trace"));
@@ -144,10 +143,7 @@ fn whatever_a_power_cut_leaves_on_the_disk_holds_every_acknowledged_write_and_no
     let temporary = tempfile::tempdir().unwrap();
     let given = std::env::var_os(HOME).map(PathBuf::from);
     let home = given.as_deref().unwrap_or(temporary.path());
-    let Some((log, moments)) = record(home) else {
-        println!("there is no working strace here, and nothing to replay");
-        return;
-    };
+    let Some((log, moments)) = record(home) else { return };
     let most = most_between_syncs(&log);
     assert!(most < SEGMENT, "{most} bytes between two syncs, too many for sled to find its way");
     let states = workload::states();

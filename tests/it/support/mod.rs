@@ -18,7 +18,7 @@ pub(crate) use directory::{NoSync, Pairs, copy_directory, dice_of, number_of, pa
 pub(crate) use grpc::{Grpc, basic, encoded};
 pub(crate) use log::Log;
 pub(crate) use process::{
-    Ended, Process, binary, pause, resume, run, serve, serve_on, unconfigured,
+    Ended, Process, binary, has_strace, pause, resume, run, serve, serve_on, unconfigured,
 };
 pub(crate) use rest::{Rest, RestAnswer};
 pub(crate) use server::{ROOT, TestServer, settings};

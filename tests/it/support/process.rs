@@ -44,6 +44,18 @@ pub(crate) fn serve(data: &Path) -> Command {
     serve_on(&format!("sled:{}", data.display()))
 }
 
+/// Whether `strace` works here, with these arguments. Where it does not, a test that needs it has
+/// nothing to show; on the machine that decides (`CI`) that is a failure.
+pub(crate) fn has_strace(arguments: &[&str]) -> bool {
+    let tracer = Command::new("strace").args(arguments).args(["-o", "/dev/null", "true"]).output();
+    let works = tracer.is_ok_and(|output| output.status.success());
+    assert!(works || std::env::var_os("CI").is_none(), "strace does not work here");
+    if !works {
+        println!("strace does not work here: there is nothing to see");
+    }
+    works
+}
+
 /// A command that has ended.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
