@@ -1,5 +1,5 @@
 //! The same calls, under the same load, to a real Milvus and to this server, side by side. Milvus is
-//! the standalone of the PyPI package `milvus`, put into an environment of its own below the target
+//! the standalone of the package `milvus` of `PyPI`, put into an environment of its own below the target
 //! directory. It listens on all addresses, so everything runs where there is nothing but loopback: in
 //! namespaces of its own, which also end whatever it has started. See `README.md` here.
 

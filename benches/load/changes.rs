@@ -12,6 +12,19 @@ pub(crate) fn create_role() -> Call {
     })
 }
 
+/// A new role and its end, so that nothing stays.
+pub(crate) fn create_and_drop_role() -> [Call; 2] {
+    let run = run();
+    let name = move |number| format!("passing{run}_{number}");
+    let create = Call::counted("CreateRole", ROOT_LOGIN, move |number| {
+        message(&[(2, &message(&[(1, name(number).as_bytes())]))])
+    });
+    let drop = Call::counted("DropRole", ROOT_LOGIN, move |number| {
+        message(&[(2, name(number).as_bytes())])
+    });
+    [create, drop]
+}
+
 /// A grant to a role, on a collection that nobody has a grant on.
 pub(crate) fn grant(role: &'static str) -> Call {
     let run = run();

@@ -26,8 +26,8 @@ pub(crate) async fn serve<S: HttpService>(
     answering: Answering<S>,
     spawner: Spawner,
 ) {
-    let peer = answering.peer;
-    let (end, seat) = (spawner.end.clone(), Arc::clone(&answering.seat));
+    let peer = answering.of.peer;
+    let (end, seat) = (spawner.end.clone(), Arc::clone(&answering.of.seat));
     let whole = Box::pin(serve_socket(stream, handshakes, answering, spawner));
     let whole = seat.closed().run_until_cancelled(whole);
     match end.run_until_cancelled(whole).await {
@@ -43,8 +43,8 @@ async fn serve_socket<S: HttpService>(
     answering: Answering<S>,
     spawner: Spawner,
 ) {
-    let peer = answering.peer;
-    let limits = &answering.limits;
+    let peer = answering.of.peer;
+    let limits = &answering.of.limits;
     // For all that comes before the first request, so that TLS makes nobody's time longer.
     let deadline = Instant::now() + limits.header_timeout;
     let Some(handshakes) = handshakes else {
@@ -54,7 +54,7 @@ async fn serve_socket<S: HttpService>(
     };
     let accepting = Box::pin(handshakes.accept(stream, peer, limits.write_timeout));
     let accepting = tokio::time::timeout_at(deadline, accepting);
-    match answering.closing.run_until_cancelled(accepting).await {
+    match answering.of.closing.run_until_cancelled(accepting).await {
         Some(Ok(Some(stream))) => {
             let agreed = Agreed::of(&stream);
             Box::pin(serve_protocol(stream, agreed, deadline, answering, spawner)).await;
@@ -75,11 +75,11 @@ async fn serve_protocol<T, S>(
     T: AsyncRead + AsyncWrite + Unpin + Send,
     S: HttpService,
 {
-    let peer = answering.peer;
-    let limits: Arc<Limits> = Arc::clone(&answering.limits);
+    let peer = answering.of.peer;
+    let limits: Arc<Limits> = Arc::clone(&answering.of.limits);
 
     let sniffed = tokio::time::timeout_at(deadline, sniff(&mut stream));
-    let protocol = match answering.closing.run_until_cancelled(sniffed).await {
+    let protocol = match answering.of.closing.run_until_cancelled(sniffed).await {
         Some(Ok(Ok(protocol))) => protocol,
         Some(Ok(Err(error))) => return tracing::debug!(%peer, %error, "a connection failed"),
         Some(Err(_)) => return tracing::debug!(%peer, "nothing to tell the protocol by in time"),

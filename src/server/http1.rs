@@ -55,7 +55,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send,
     S: HttpService,
 {
-    let closing = answering.closing.clone();
+    let closing = answering.of.closing.clone();
     let verdict = Arc::new(Verdict::default());
     let io = StrictIo::new(io, prefix, deadline, limits, Arc::clone(&verdict));
     let calls = AtomicU64::new(0);

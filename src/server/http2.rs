@@ -60,8 +60,8 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send,
     S: HttpService,
 {
-    let closing = answering.closing.clone();
-    let io = WatchedIo::new(io, prefix, deadline, limits, answering.unread.clone());
+    let closing = answering.of.closing.clone();
+    let io = WatchedIo::new(io, prefix, deadline, limits, answering.of.unread.clone());
     let service = service_fn(move |request| {
         // Boxed before it is handed on and on: whoever holds it moves it.
         let answer = Box::pin(answering.clone().answer(request));

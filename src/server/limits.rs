@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at once, over all addresses. When there are as many, one over which nobody has
     /// ever authenticated gives way to a new one; where there is none, new ones are refused. An
-    /// idle connection holds about 25 KiB and one descriptor.
+    /// idle connection holds about 20 KiB and one descriptor.
     pub max_connections: usize,
     /// Bytes of an HTTP/1 request head, or of an HTTP/2 header list counted as RFC 9113 does
     /// (name, value and 32 for each field). More is refused: HTTP 431, or gRPC

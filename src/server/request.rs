@@ -56,10 +56,16 @@ where
     type Body = B;
 }
 
-/// Answers the requests of one connection.
+/// Answers the requests of one connection. Cloned for each of them.
 #[derive(Clone)]
 pub(crate) struct Answering<S> {
     pub(crate) service: S,
+    pub(crate) of: Arc<Connection>,
+}
+
+/// What all requests of a connection have in common.
+#[derive(Debug)]
+pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     pub(crate) seat: Arc<Seat>,
     pub(crate) limits: Arc<Limits>,
@@ -78,32 +84,32 @@ impl<S: HttpService> Answering<S> {
         if request.method() == Method::CONNECT {
             return refusal::status(StatusCode::METHOD_NOT_ALLOWED);
         }
-        if header_list_size(&request) > self.limits.max_header_bytes {
-            return refusal::headers_too_large(grpc, self.limits.max_header_bytes);
+        if header_list_size(&request) > self.of.limits.max_header_bytes {
+            return refusal::headers_too_large(grpc, self.of.limits.max_header_bytes);
         }
-        if self.unread.bytes() > self.limits.max_unread_bytes {
-            tracing::debug!(peer = %self.peer, "refused: the peer does not read its answers");
-            return refusal::too_much_unread(grpc, self.limits.max_unread_bytes);
+        if self.of.unread.bytes() > self.of.limits.max_unread_bytes {
+            tracing::debug!(peer = %self.of.peer, "refused: the peer does not read its answers");
+            return refusal::too_much_unread(grpc, self.of.limits.max_unread_bytes);
         }
         let (parts, body) = request.into_parts();
-        let (body, deadline) = RequestBody::new(body, self.limits.body_timeout);
+        let (body, deadline) = RequestBody::new(body, self.of.limits.body_timeout);
         let mut request = Request::from_parts(parts, body);
-        request.extensions_mut().insert(PeerAddr(self.peer));
+        request.extensions_mut().insert(PeerAddr(self.of.peer));
         request.extensions_mut().insert(deadline);
-        if let Some(introduction) = self.seat.introduction() {
+        if let Some(introduction) = self.of.seat.introduction() {
             request.extensions_mut().insert(introduction);
         }
 
         let Ok(Ok(response)) = caught(self.service.oneshot(request)).await else {
-            tracing::error!(peer = %self.peer, "a request could not be answered");
+            tracing::error!(peer = %self.of.peer, "a request could not be answered");
             return refusal::internal(grpc);
         };
         let (mut parts, body) = response.into_parts();
         if head {
             return headers_only(parts, &body);
         }
-        let closing = parts.extensions.remove::<Endless>().map(|_| self.closing);
-        let mut body = ResponseBody::service(body, grpc, closing, self.unread);
+        let closing = parts.extensions.remove::<Endless>().map(|_| self.of.closing.clone());
+        let mut body = ResponseBody::service(body, grpc, closing, self.of.unread.clone());
         poll_fn(|cx| {
             body.look_ahead(cx);
             Poll::Ready(())

@@ -28,7 +28,7 @@ pub struct ResponseBody<B> {
     content: Content<B>,
     grpc: bool,
     closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    unread: Unread,
+    unread: Option<Unread>,
     /// What has been produced before anybody asked for it.
     ahead: Option<Polled>,
 }
@@ -45,7 +45,8 @@ enum Content<B> {
 impl<B> ResponseBody<B> {
     /// A text of ours.
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
-        Self::new(Content::Text(text.into()), false)
+        let content = Content::Text(text.into());
+        Self { content, grpc: false, closing: None, unread: None, ahead: None }
     }
 
     /// The service's own body; `closing` cuts it if it is endless.
@@ -56,12 +57,7 @@ impl<B> ResponseBody<B> {
         unread: Unread,
     ) -> Self {
         let closing = closing.map(|token| Box::pin(token.cancelled_owned()));
-        Self { closing, unread, ..Self::new(Content::Service(body), grpc) }
-    }
-
-    fn new(content: Content<B>, grpc: bool) -> Self {
-        let unread = Unread::default();
-        Self { content, grpc, closing: None, unread, ahead: None }
+        Self { content: Content::Service(body), grpc, closing, unread: Some(unread), ahead: None }
     }
 
     /// Ends the stream now; over gRPC with a status, otherwise with nothing.
@@ -111,7 +107,10 @@ where
     }
 
     fn counted(&self, frame: Frame<Bytes>) -> Frame<Bytes> {
-        frame.map_data(|data| self.unread.hold(data))
+        match &self.unread {
+            Some(unread) => frame.map_data(|data| unread.hold(data)),
+            None => frame,
+        }
     }
 }
 

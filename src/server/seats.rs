@@ -123,8 +123,8 @@ impl Seat {
 
     /// For the extensions of a request, until somebody's call has come over the connection.
     pub(crate) fn introduction(self: &Arc<Self>) -> Option<OnKnown> {
-        let seat = Arc::downgrade(self);
         (!self.is_known.load(Ordering::Relaxed)).then(|| {
+            let seat = Arc::downgrade(self);
             OnKnown::new(move || {
                 if let Some(seat) = seat.upgrade() {
                     seat.keep();

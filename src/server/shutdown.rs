@@ -16,7 +16,7 @@ use tower::Service;
 use super::handshake::Handshakes;
 use super::http2::Spawner;
 use super::listener::{Accept, accept_loop};
-use super::request::{Answering, HttpService};
+use super::request::{Answering, Connection, HttpService};
 use super::seats::Seats;
 use super::unread::Unread;
 use super::{BoxError, Limits, RequestBody, connection, panic};
@@ -74,14 +74,14 @@ pub(crate) async fn run_with<L, S>(
         let (token, streams, seats) = (closing.clone(), spawner.clone(), seats.clone());
         let accepting = accept_loop(listener, move |stream, peer| {
             let Some(seat) = seats.take(peer.ip()) else { return };
-            let answering = Answering {
-                service: service.clone(),
+            let of = Connection {
                 peer,
                 seat,
                 limits: Arc::clone(&limits),
                 closing: token.clone(),
                 unread: Unread::default(),
             };
+            let answering = Answering { service: service.clone(), of: Arc::new(of) };
             let serving = connection::serve(stream, handshakes.clone(), answering, streams.clone());
             streams.tracker.spawn(serving);
         });

@@ -105,7 +105,7 @@ async fn a_thousand_idle_connections_and_ten_thousand_calls_at_once_are_answered
     }
     assert_eq!(within(calls.join_all()).await, vec![1; 10_000]);
     assert_eq!(select_root(&first).await, 1);
-    // 1,010 connections of 25 KiB, and what is in flight: a few KiB each.
+    // 1,010 connections of 20 KiB, and what is in flight: a few KiB each.
     let grown = peak(&process) - before;
     assert!(grown < 128 << 10, "{grown} KiB more");
     drop(crowd);
