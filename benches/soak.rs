@@ -47,6 +47,9 @@ struct Sample {
     p99: f64,
 }
 
+/// A number of a sample.
+type Value = fn(&Sample) -> f64;
+
 async fn run(options: &Options) {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
@@ -138,10 +141,9 @@ async fn come_and_go(address: SocketAddr) {
 /// The first and the last minute beside each other.
 fn judge(samples: &[Sample]) {
     let most = COMPARED.min(samples.len() / 2);
-    let of =
-        |samples: &[Sample], value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
+    let of = |samples: &[Sample], value: Value| median(samples.iter().map(value).collect());
     println!("\n{:<12}{:>12}{:>12}{:>8}", "", "first", "last", "times");
-    let values: [(&str, fn(&Sample) -> f64); 5] = [
+    let values: [(&str, Value); 5] = [
         ("RSS KiB", |sample| sample.resident),
         ("descriptors", |sample| sample.descriptors),
         ("threads", |sample| sample.threads),

@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use milvus_rbac::config::Compat;
 use milvus_rbac::proto::common::ErrorCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tonic::Code;
 
-use crate::support::{Grpc, ROOT, TestServer, basic, settings};
+use crate::support::{Grpc, Log, ROOT, TestServer, basic, settings};
 
 const TEXT: &str = "too many failed logins for this user, try again later; programs that are \
                     logged in go on working";
@@ -179,4 +179,19 @@ async fn a_burst_of_nought_switches_it_off() {
         let end = try_login(&root, "root", &format!("guess-{number}")).await;
         assert_eq!(end, Code::Unauthenticated);
     }
+}
+
+#[tokio::test]
+async fn an_operator_is_warned_of_a_name_that_is_throttled() {
+    let log = Log::begin();
+    let (server, root) = with_ann(1).await;
+    for number in 0..2 {
+        try_login(&root, "warned_of", &format!("guess-{number}")).await;
+    }
+    let lines = log.lines("warned_of");
+    let levels: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let levels: Vec<&str> = levels.iter().map(|line| line["level"].as_str().unwrap()).collect();
+    assert_eq!(levels, ["INFO", "WARN"], "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("login refused") && !line.contains("guess-")));
+    server.stop().await;
 }
