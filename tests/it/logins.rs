@@ -279,3 +279,31 @@ async fn who_has_no_rights_lists_neither_users_nor_roles() {
         }
     }
 }
+
+/// How nice the threads of bcrypt of a process are.
+fn nice(process: u32) -> Vec<i32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let read = |task: &Path, name: &str| std::fs::read_to_string(task.join(name)).ok();
+    let nice = |task: &Path| {
+        let (name, stat) = (read(task, "comm")?, read(task, "stat")?);
+        let (_, fields) = stat.rsplit_once(") ")?;
+        name.starts_with("bcrypt-").then(|| fields.split(' ').nth(16).unwrap().parse().unwrap())
+    };
+    tasks.filter_map(|task| nice(&task.unwrap().path())).collect()
+}
+
+#[tokio::test]
+async fn the_threads_of_bcrypt_let_all_others_go_first() {
+    let home = tempfile::tempdir().unwrap();
+    let process = Process::start(&home.path().join("data"));
+    let deadline = Instant::now() + PATIENCE;
+    // Each thread does that first.
+    loop {
+        let nice = nice(process.id());
+        if !nice.is_empty() && nice.iter().all(|value| *value >= 10) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{nice:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
