@@ -74,6 +74,13 @@ impl Grants {
         self.rows.get(&row.role)?.get(&target)
     }
 
+    /// The row of a role that leads to an id. Looks at the role's rows, one after the other.
+    pub(super) fn row_under(&self, role: &RoleName, id: &GrantId) -> Option<ObjectRow> {
+        let (target, _) = self.rows.get(role)?.iter().find(|(_, under)| *under == id)?;
+        let (object_type, object) = target.clone();
+        Some(ObjectRow { role: role.clone(), object_type, object })
+    }
+
     /// The privileges under an id, ascending by their stored text, and who granted each.
     pub fn privileges_of(&self, id: &GrantId) -> impl Iterator<Item = (&Arc<str>, &Grantor)> {
         self.held(id).iter().map(|(privilege, grantor)| (privilege, grantor))

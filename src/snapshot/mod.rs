@@ -4,8 +4,9 @@
 //! a change costs what it touches and shares the rest with the snapshot before it. Readers take
 //! the current one from a [`SnapshotCell`] and never wait.
 //!
-//! Grants are kept as they are stored, and beside that compiled for the decision, one
-//! [`RolePolicy`] per role, compiled again when a change touches that role.
+//! Grants are kept as they are stored, and beside that compiled for the decision, one policy per
+//! role ([`Allowed`]), compiled again when a change touches that role, but for a new grant, which is
+//! added.
 
 mod build;
 mod cell;
@@ -24,6 +25,7 @@ pub use build::Build;
 pub use cell::SnapshotCell;
 pub use grants::{Grants, RoleGrant};
 pub use login::LoginMemo;
-pub use role_policy::{RolePolicy, StoredGrant};
+pub use policies::Allowed;
+pub use role_policy::StoredGrant;
 pub use sight::{Sight, Viewer};
 pub use state::{Snapshot, User};

@@ -23,7 +23,7 @@ pub struct StoredGrant {
 
 /// Everything that the grants of one role allow.
 #[derive(Debug, Clone)]
-pub struct RolePolicy {
+pub(super) struct RolePolicy {
     /// Whether there is a role of this name.
     exists: bool,
     /// Every privilege that some grant brings; what is not in it needs no look-up.
@@ -42,6 +42,8 @@ pub struct RolePolicy {
     equal_database: HashMap<Arc<str>, Whole>,
     /// Custom groups that the grants name, whether they exist or not.
     groups: Vec<Arc<str>>,
+    /// How many grants it was made of.
+    grants: usize,
 }
 
 /// What holds in one database by rule C of `spec`: `All` and the old groups.
@@ -67,6 +69,7 @@ impl Default for RolePolicy {
             patterns: Vec::new(),
             equal_database: HashMap::default(),
             groups: Vec::new(),
+            grants: 0,
         }
     }
 }
@@ -81,36 +84,51 @@ impl RolePolicy {
     ) -> Self {
         let mut policy = Self { exists, ..Self::default() };
         for (row, privilege) in grants {
-            let grant = Arc::new(StoredGrant { row, privilege: Arc::clone(privilege) });
-            match meaning(&grant.row.object_type, privilege, builtin) {
-                Meaning::Privileges(set) => policy.add(set, &grant),
-                Meaning::Database { privileges, named } => {
-                    policy.add_whole(privileges, named, &grant);
-                }
-                Meaning::Group(name) => {
-                    if let Some(group) = groups.get(name) {
-                        policy.add(members(group), &grant);
-                    }
-                    if !policy.groups.iter().any(|known| **known == *name) {
-                        policy.groups.push(Arc::from(name));
-                    }
-                }
-                Meaning::Unknown => {}
-            }
+            policy.grant(row, privilege, groups, builtin);
         }
         policy
+    }
+
+    /// Adds one grant.
+    pub(super) fn grant(
+        &mut self,
+        row: ObjectRow,
+        privilege: &Arc<str>,
+        groups: &Groups,
+        builtin: &BuiltinGroups,
+    ) {
+        self.grants += 1;
+        let grant = Arc::new(StoredGrant { row, privilege: Arc::clone(privilege) });
+        match meaning(&grant.row.object_type, privilege, builtin) {
+            Meaning::Privileges(set) => self.add(set, &grant),
+            Meaning::Database { privileges, named } => self.add_whole(privileges, named, &grant),
+            Meaning::Group(name) => {
+                if let Some(group) = groups.get(name) {
+                    self.add(members(group), &grant);
+                }
+                if !self.groups.iter().any(|known| **known == *name) {
+                    self.groups.push(Arc::from(name));
+                }
+            }
+            Meaning::Unknown => {}
+        }
+    }
+
+    /// How many grants it was made of.
+    pub(super) fn grants(&self) -> usize {
+        self.grants
     }
 
     /// Whether there is a role of this name; grants may outlive their role in stores written by
     /// others.
     #[must_use]
-    pub fn exists(&self) -> bool {
+    pub(super) fn exists(&self) -> bool {
         self.exists
     }
 
     /// The grant by which the role has the privilege on the object, if there is one.
     #[must_use]
-    pub fn find(
+    pub(super) fn find(
         &self,
         privilege: Privilege,
         database: &str,

@@ -6,10 +6,10 @@ use imbl::{OrdMap, OrdSet};
 
 use super::few::Few;
 use super::policies::{FastMap, Policies};
-use super::{Build, Grants, LoginMemo, RolePolicy};
+use super::{Allowed, Build, Grants, LoginMemo};
 use crate::model::{
-    ADMIN, BuiltinGroups, Change, Credential, PrivilegeGroup, ROOT, Record, RecordKey, Revision,
-    Role, RoleName, UserName,
+    ADMIN, BuiltinGroups, Change, Credential, GrantId, ObjectRow, PrivilegeGroup, ROOT, Record,
+    RecordKey, Revision, Role, RoleName, UserName,
 };
 
 /// A user's entry.
@@ -175,7 +175,7 @@ impl Snapshot {
     /// What the role may do, also of a role that does not exist and has grants. It is that of the
     /// last time the state was settled.
     #[must_use]
-    pub fn policy_of(&self, role: &str) -> Option<&RolePolicy> {
+    pub fn policy_of(&self, role: &str) -> Option<Allowed<'_>> {
         self.policies.get(role)
     }
 
@@ -241,15 +241,36 @@ impl Snapshot {
                 self.groups.insert(group.name.clone(), Arc::new(group.clone()));
                 self.policies.touch_group(&group.name);
             }
-            Record::Row(row, _) => {
+            Record::Row(row, id) => {
+                // A new row with nothing under it gives nothing.
+                let is_new = self.grants.id_of(row).is_none();
+                let is_empty = self.grants.privileges_of(id).next().is_none();
                 self.grants.put(record);
-                self.policies.touch(&row.role);
+                if is_new && is_empty && self.policies.is_compiled(&row.role) {
+                    self.policies.add_empty(row, id);
+                } else {
+                    self.policies.touch(&row.role);
+                }
             }
-            Record::Privilege(id, ..) => {
+            Record::Privilege(id, privilege, _) => {
+                let is_new = self.grants.grantor_of(id, privilege).is_none();
                 self.grants.put(record);
-                self.policies.touch_all(self.grants.holders_of(id));
+                match self.only_row_under(id).filter(|_| is_new) {
+                    Some(row) => self.policies.add(row, Arc::clone(privilege)),
+                    None => self.policies.touch_all(self.grants.holders_of(id)),
+                }
             }
         }
+    }
+
+    /// The row that leads to this id, if it is the only one and of a role that is compiled.
+    fn only_row_under(&self, id: &GrantId) -> Option<ObjectRow> {
+        let [role] = self.grants.holders_of(id) else { return None };
+        if !self.policies.is_compiled(role) {
+            return None;
+        }
+        let newest = self.policies.newest_under(id);
+        newest.cloned().or_else(|| self.grants.row_under(role, id))
     }
 
     fn delete(&mut self, key: &RecordKey) {
