@@ -23,6 +23,19 @@ impl Fault {
         if !has_strace(&["-f"]) {
             return None;
         }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let fault = Self::attach(process, call, error);
+            // A thread that was made meanwhile by one that was not attached to yet is missed, and
+            // so are those that it makes: its disk would be well.
+            if is_traced_whole(process.id()) {
+                return Some(fault);
+            }
+            assert!(Instant::now() < deadline, "strace does not catch all threads");
+        }
+    }
+
+    fn attach(process: &Process, call: &str, error: &str) -> Self {
         let mut command = Command::new("strace");
         command.args(["-f", "-p", &process.id().to_string(), "-o", "/dev/null"]);
         command.args(["-e", &format!("trace={call}"), "-e", "signal=none"]);
@@ -33,8 +46,17 @@ impl Fault {
         let fault = Self(tracer);
         // Some machines let nobody look at a process that runs already.
         assert!(line.contains("attached"), "strace cannot make anything fail here: {line}");
-        Some(fault)
+        fault
     }
+}
+
+/// Whether somebody traces each thread of a process.
+fn is_traced_whole(process: u32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("status"))).all(|status| {
+        // One that has ended makes no calls.
+        !status.is_ok_and(|status| status.contains("TracerPid:\t0\n"))
+    })
 }
 
 impl Drop for Fault {
