@@ -76,7 +76,8 @@ pub(super) fn sized(answer: Answer, most: usize) -> Result<Answer, Answer> {
     }
 }
 
-fn transport_failure(transport: Transport, message: &str) -> Answer {
+/// A failure that is none of the operation.
+pub(super) fn transport_failure(transport: Transport, message: &str) -> Answer {
     let status = StatusCode::from_u16(transport.http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     failure(status, transport.code, message)
 }

@@ -8,7 +8,9 @@ use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
 
-use super::answer::{Answer, empty, failure, not_forwarded, not_found, number, redirect, sized};
+use super::answer::{
+    Answer, empty, failure, not_forwarded, not_found, number, redirect, sized, transport_failure,
+};
 use super::operate::operate;
 use super::shape::{Body, Field};
 use super::{Browsers, body, timeout};
@@ -180,13 +182,11 @@ fn redirected(parts: &Parts) -> Option<&'static str> {
 /// A caller who may not reads it as Milvus words it.
 fn denied(why: &Denied) -> Answer {
     let Denied { text, transport } = why;
-    let status = StatusCode::from_u16(transport.http).unwrap_or(StatusCode::FORBIDDEN);
-    failure(status, transport.code, &rest_denial(*transport, text))
+    transport_failure(*transport, &rest_denial(*transport, text))
 }
 
 /// Every refusal of credentials reads alike.
 fn unauthenticated(error: CredentialError) -> Answer {
     let transport = credential_transport(error);
-    let status = StatusCode::from_u16(transport.http).unwrap_or(StatusCode::UNAUTHORIZED);
-    failure(status, transport.code, &rest_denial(transport, &error.to_string()))
+    transport_failure(transport, &rest_denial(transport, &error.to_string()))
 }

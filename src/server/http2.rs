@@ -1,7 +1,7 @@
 //! An HTTP/2 connection: hyper with every limit set, behind a socket that ends when the peer
-//! leaves its SETTINGS, a frame or a header block incomplete for too long, reads no answer, or sends
-//! too many frames that ask for nothing (`flood.rs`). What all of them hold in memory is bounded by h2 with the
-//! numbers it is given here.
+//! leaves its SETTINGS, a frame or a header block incomplete for too long, reads no answer, or
+//! sends too many frames that ask for nothing (`flood.rs`). What all of them hold in memory is
+//! bounded by h2 with the numbers it is given here.
 //!
 //! How a flood gets its answer: in place of what follows h2 is given what it refuses for the same
 //! reason, a header block in too many frames, and says GOAWAY with `ENHANCE_YOUR_CALM`.
