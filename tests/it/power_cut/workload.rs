@@ -17,10 +17,13 @@ const LARGE_EVERY: usize = 4;
 const LARGE_VALUE: usize = 6_500;
 /// Every so many, the store is closed and opened again.
 const REOPEN_EVERY: usize = 60;
-/// Keys of the write that takes more than one batch.
+/// Keys of a write that takes more than one batch.
 const MANY: usize = 1_500;
-/// Small writes after that one.
-const TAIL: usize = 12;
+/// The one that puts them, and the one that removes some of them and puts others.
+const PUT_MANY: usize = SMALL;
+const REMOVE_MANY: usize = SMALL + 6;
+/// All writes.
+const STEPS: usize = SMALL + 13;
 
 /// One write: what is put, and which keys are removed.
 struct Step {
@@ -38,13 +41,17 @@ fn step(number: usize) -> Step {
     let mut puts: Pairs =
         (0..=number % 4).map(|which| (key(number * 7 % 41 + which * 50), value(number))).collect();
     let gone = (0..number % 3).map(|which| key((number * 5 + 1) % 41 + which * 50));
-    let gone = gone.filter(|key| !puts.contains_key(key)).collect();
+    let mut gone: Vec<_> = gone.filter(|key| !puts.contains_key(key)).collect();
     if number % LARGE_EVERY == LARGE_EVERY - 1 {
         let byte = u8::try_from(number % 251).unwrap();
         puts.insert(key(1_000 + number % 29), vec![byte; LARGE_VALUE]);
     }
-    if number == SMALL {
+    if number == PUT_MANY {
         puts.extend((0..MANY).map(|which| (key(2_000 + which), value(which))));
+    }
+    if number == REMOVE_MANY {
+        gone.extend((0..MANY).filter(|which| which % 3 > 0).map(|which| key(2_000 + which)));
+        puts.extend((0..MANY).map(|which| (key(4_000 + which), value(which))));
     }
     Step { puts, gone }
 }
@@ -52,7 +59,7 @@ fn step(number: usize) -> Step {
 /// The state at each revision, from the empty one on.
 pub(super) fn states() -> Vec<Pairs> {
     let mut states = vec![Pairs::new()];
-    for number in 0..SMALL + 1 + TAIL {
+    for number in 0..STEPS {
         let mut state = states[number].clone();
         let Step { puts, gone } = step(number);
         state.extend(puts);
@@ -69,7 +76,7 @@ pub(super) fn run(data: &Path, acknowledged: &Path) {
     let open = || SledStore::open(data, SledOptions::default()).unwrap();
     let mut notes = File::create(acknowledged).unwrap();
     let mut store = open();
-    for number in 0..SMALL + 1 + TAIL {
+    for number in 0..STEPS {
         let Step { puts, gone } = step(number);
         let base = Revision(u64::try_from(number).unwrap());
         match store.write(base, Writes::of_pairs(puts).without(gone)) {
