@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::Rng as _;
 use proptest::test_runner::TestRng;
 
-use super::trace::{Deed, Entry, FileId};
+use super::trace::{DIRECTORY, Deed, Entry, FileId};
 
 const SECTOR: usize = 512;
 
@@ -65,7 +65,7 @@ impl<'a> Disk<'a> {
         private(target);
         for (path, file) in self.names(dice) {
             let path = target.join(path);
-            if file == usize::MAX {
+            if file == DIRECTORY {
                 private(&path);
                 continue;
             }

@@ -1,6 +1,7 @@
 //! What `strace` saw a process do to the files below a directory, as a log of what began and ended.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The system calls that the log is made of. `mmap` is watched because nothing may be written by it.
@@ -9,8 +10,14 @@ pub(super) const CALLS: &str = "trace=openat,open,creat,write,pwrite64,writev,pw
                                 rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,link,linkat,\
                                 symlink,copy_file_range,sendfile,lseek,mmap,dup,dup2,dup3";
 
+/// The first moment of a trace. Those before are for what was there when it began.
+pub(super) const BEGIN: usize = 2;
+
 /// Number of a file, whatever it is called.
 pub(super) type FileId = usize;
+
+/// What stands for a directory, which is no file of ours, but has a name.
+pub(super) const DIRECTORY: FileId = FileId::MAX;
 
 /// What was done.
 #[derive(Debug, Clone)]
@@ -61,11 +68,48 @@ impl<'a> Reader<'a> {
         Self { data, acknowledged, positions, names, files: 0, log: Vec::new() }
     }
 
+    /// Has the directory hold at the beginning what another holds, and all of that durable.
+    pub(super) fn begin_with(&mut self, before: &Path) {
+        self.add(before, Path::new(""));
+    }
+
+    fn add(&mut self, before: &Path, directory: &Path) {
+        let mut sync = vec![Deed::SyncDirectory(self.data.join(directory))];
+        for entry in fs::read_dir(before.join(directory)).unwrap() {
+            let entry = entry.unwrap();
+            let path = directory.join(entry.file_name());
+            let is_directory = entry.file_type().unwrap().is_dir();
+            let file = if is_directory { DIRECTORY } else { self.new_file(&self.data.join(&path)) };
+            let name = self.name(&self.data.join(&path), Some(file));
+            self.at_once(0, [name]);
+            if is_directory {
+                self.add(before, &path);
+            } else {
+                let bytes = fs::read(entry.path()).unwrap();
+                self.at_once(0, [Deed::Write { file, offset: 0, bytes }]);
+                sync.push(Deed::SyncFile(file));
+            }
+        }
+        self.at_once(1, sync);
+    }
+
+    fn at_once(&mut self, moment: usize, deeds: impl IntoIterator<Item = Deed>) {
+        let entry = |deed| Entry { deed, begun: moment, ended: moment };
+        self.log.extend(deeds.into_iter().map(entry));
+    }
+
+    fn new_file(&mut self, path: &Path) -> FileId {
+        let file = self.files;
+        self.files += 1;
+        self.names.insert(path.to_owned(), file);
+        file
+    }
+
     /// The log, and how many moments it has.
     pub(super) fn read(mut self, trace: &str) -> (Vec<Entry>, usize) {
         let mut open: HashMap<&str, (usize, &str)> = HashMap::new();
-        let mut moments = 0;
-        for (moment, line) in trace.lines().enumerate() {
+        let mut moments = BEGIN;
+        for (moment, line) in (BEGIN..).zip(trace.lines()) {
             moments = moment + 1;
             let Some((thread, call)) = line.split_once(' ') else { continue };
             let call = call.trim_start();
@@ -137,8 +181,7 @@ impl<'a> Reader<'a> {
             "mkdir" => {
                 let path = decode(quoted(arguments[0]));
                 let inside = path.starts_with(self.data) && path != self.data;
-                // A directory is no file of ours, but its name has to be made durable.
-                inside.then(|| self.name(&path, Some(usize::MAX))).into_iter().collect()
+                inside.then(|| self.name(&path, Some(DIRECTORY))).into_iter().collect()
             }
             // sled says with it what should be written soon; nothing waits for that.
             "sync_file_range" => Vec::new(),
@@ -168,9 +211,7 @@ impl<'a> Reader<'a> {
             Some(&file) if flags.contains("O_TRUNC") => vec![Deed::Truncate { file, length: 0 }],
             Some(_) => Vec::new(),
             None => {
-                let file = self.files;
-                self.files += 1;
-                self.names.insert(path.to_owned(), file);
+                let file = self.new_file(path);
                 vec![self.name(path, Some(file))]
             }
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 use milvus_rbac::model::Revision;
 use milvus_rbac::store::{Commit, SledOptions, SledStore, Store as _, Writes};
 
-use crate::support::Pairs;
+use crate::support::{Pairs, pairs_of};
 
 /// Writes of a few keys each.
 const SMALL: usize = 160;
@@ -69,6 +69,35 @@ pub(super) fn states() -> Vec<Pairs> {
         states.push(state);
     }
     states
+}
+
+/// The state at a revision, if the writes ever reached it.
+pub(super) fn at(states: &[Pairs], revision: Revision) -> Option<&Pairs> {
+    states.get(usize::try_from(revision.0).unwrap())
+}
+
+/// What is there when an opening has written one pair more, and that was this revision.
+pub(super) fn with_more(states: &[Pairs], revision: u64) -> Pairs {
+    let mut state = at(states, Revision(revision - 1)).unwrap().clone();
+    state.extend([opened()]);
+    state
+}
+
+fn opened() -> (Vec<u8>, Vec<u8>) {
+    (b"root-coord/credential/roles/opened".to_vec(), b"opened".to_vec())
+}
+
+/// Opens a directory, notes what it finds as acknowledged, since somebody may have seen it, and
+/// writes one pair more.
+pub(super) fn open_and_write(data: &Path, acknowledged: &Path) {
+    let mut notes = File::create(acknowledged).unwrap();
+    let mut store = SledStore::open(data, SledOptions::default()).unwrap();
+    let (found, _) = pairs_of(&mut store).unwrap();
+    notes.write_all(&found.0.to_be_bytes()).unwrap();
+    let written = store.write(found, Writes::of_pairs([opened()]));
+    let Commit::Committed(revision) = written else { panic!("{written:?}") };
+    notes.write_all(&revision.0.to_be_bytes()).unwrap();
+    store.close().unwrap();
 }
 
 /// Makes all writes in a directory, and notes in a file which have been acknowledged.
