@@ -139,6 +139,11 @@ async fn syncs_that_fail_make_it_read_only_until_the_disk_is_well() {
 }
 
 #[tokio::test]
+async fn a_disk_that_can_also_not_be_read_is_left_alone_until_it_is_well() {
+    survives("fdatasync,pread64", "EIO").await;
+}
+
+#[tokio::test]
 async fn writes_that_fail_make_it_read_only_until_the_disk_is_well() {
     for error in ["EIO", "ENOSPC", "EROFS"] {
         survives("pwrite64", error).await;

@@ -28,6 +28,7 @@ mod etcd;
 mod examples;
 mod exposure;
 mod failing_disk;
+mod failing_start;
 mod fuzz_corpus;
 mod gateway;
 mod grants;

@@ -3,7 +3,8 @@
 //! sled alone does not keep the promises of [`Store`]: it does not sync, and it takes a damaged
 //! log for a shorter one. So every commit ends in a sync of our own (`durable.rs`), the tree
 //! carries a revision and a digest of everything in it (`meta.rs`), and a mark beside it says how
-//! far it has been (`mark.rs`). `open.rs` says in which order a directory is taken into use.
+//! far it has been (`mark.rs`). Nor does it know a disk that fails to read from one that holds no
+//! more (`readable.rs`). `open.rs` says in which order a directory is taken into use.
 //!
 //! One thread owns it, and nothing here may run on two: sled's own threads never sync or write
 //! on a timer.
@@ -18,6 +19,7 @@ mod open;
 mod opened;
 mod page;
 mod permissions;
+mod readable;
 
 pub use durable::SyncFile;
 

@@ -14,7 +14,7 @@ use super::lock::{LockFile, wait_for_data_lock};
 use super::mark::{self, MarkFile};
 use super::meta::Meta;
 use super::opened::Opened;
-use super::{SledOptions, StoreError, attempt, io_error, permissions};
+use super::{SledOptions, StoreError, attempt, io_error, permissions, readable};
 
 /// Bytes of pages that sled keeps in memory, besides what it needs to find them. Only a commit
 /// reads any, and only those it changes.
@@ -33,6 +33,7 @@ pub(super) fn open(
     conf::ensure(path)?;
     let data = make_files(path).map_err(io_error("create files in", path))?;
     wait_for_data_lock(path, &data)?;
+    readable::check(path)?;
     let db = attempt("open", path, || engine_config(path).open()).map_err(with_way_out)?;
     permissions::tighten(path).map_err(io_error("set the modes in", path))?;
     let found = Meta::read(&db, path)?;

@@ -1,0 +1,104 @@
+//! The disk fails while the true program starts. It says so and does not start, or starts with
+//! everything; and the next start on a disk that is well has everything, whatever the failed one did.
+//!
+//! `strace` makes one system call on the data directory fail, the first, the second and so on, until
+//! the program makes no more of them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Grpc, Process, ROOT, copy_directory, has_strace, serve};
+
+/// Files that are opened, read and written at a start, besides those of snapshots.
+const FILES: [&str; 6] = ["", "blobs", "conf", "db", "high-water", "lock"];
+
+/// Roles enough for several segments of sled's log.
+const ROLES: usize = 40;
+
+/// `serve`, with a call on these files failing, and what strace says of it in a file.
+fn serve_failing(data: &Path, call: &str, error: &str, when: &str, trace: &Path) -> Command {
+    let server = serve(data);
+    let mut command = Command::new("strace");
+    for (name, value) in server.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    // With -D the server is the child here, and strace its grandchild.
+    command.args(["-D", "-f", "-e", "signal=none"]).arg("-o").arg(trace);
+    let snapshots = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
+    for path in FILES.iter().map(|name| data.join(name)).chain(snapshots) {
+        command.arg("-P").arg(path);
+    }
+    command.args(["-e", &format!("trace={call}")]);
+    command.args(["-e", &format!("inject={call}:error={error}:when={when}")]);
+    command.arg(server.get_program()).args(server.get_args());
+    command
+}
+
+async fn roles_of(server: &Process) -> Vec<String> {
+    Grpc::connect(server.address, ROOT).await.list_roles().await.unwrap()
+}
+
+/// Starts in a copy of a directory while a call fails, and once more when none does. Whether the
+/// call was made.
+async fn start(before: &Path, roles: &[String], call: &str, error: &str, when: &str) -> bool {
+    let home = tempfile::tempdir().unwrap();
+    let (data, trace, log) =
+        (home.path().join("data"), home.path().join("trace"), home.path().join("log"));
+    copy_directory(before, &data);
+    let started = Process::spawn_logging(serve_failing(&data, call, error, when, &trace), &log);
+    let case = format!("{call} {error} {when}");
+    let is_ready = started.is_ok();
+    if let Ok(server) = started {
+        assert_eq!(roles_of(&server).await, roles, "{case}");
+        server.kill();
+    }
+    let (said, trace) = (fs::read_to_string(log).unwrap(), fs::read_to_string(trace).unwrap());
+    assert!(!said.contains("panicked"), "{case}: {said}");
+    let last = said.lines().last().unwrap_or_default();
+    let is_clear = last.starts_with("milvus-rbac: cannot ") && last.contains("data");
+    assert!(is_ready || is_clear, "{case}: {said}");
+    println!("{case}: {}", if is_ready { "ready" } else { last });
+    let server = Process::start(&data);
+    assert_eq!(roles_of(&server).await, roles, "{case}");
+    trace.contains("(INJECTED)")
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_during_a_start_takes_nothing_away() {
+    if !has_strace(&["-D", "-f"]) {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let server = Process::start(&data);
+    let root = Grpc::connect(server.address, ROOT).await;
+    for number in 0..ROLES {
+        assert_eq!(root.create_role(&format!("role{number}")).await.unwrap().code, 0);
+    }
+    let roles = roles_of(&server).await;
+    server.kill();
+
+    let mut failed = 0;
+    let reading = ["openat", "read"].map(|call| (call, "EIO"));
+    let writing = ["pwrite64", "ftruncate", "fdatasync", "fsync", "rename"];
+    let writing = writing.into_iter().flat_map(|call| [(call, "EIO"), (call, "ENOSPC")]);
+    for (call, error) in reading.into_iter().chain(writing) {
+        for number in 1.. {
+            if !start(&data, &roles, call, error, &number.to_string()).await {
+                break;
+            }
+            failed += 1;
+        }
+    }
+    // What has been read once is not read from the disk again; more than one cannot fail.
+    for when in ["1", "1+"] {
+        assert!(start(&data, &roles, "pread64", "EIO", when).await);
+        failed += 1;
+    }
+    println!("{failed} failures");
+    assert!(failed > 30, "{failed}");
+}
