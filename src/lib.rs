@@ -25,6 +25,8 @@ pub mod authorizer;
 pub mod api;
 #[cfg(feature = "gateway")]
 pub mod gateway;
+#[cfg(any(feature = "gateway", feature = "server"))]
+mod gather;
 #[cfg(feature = "server")]
 pub mod grpc;
 pub mod layer;

@@ -11,11 +11,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_util::future::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use super::error::UpstreamError;
 use crate::config::UpstreamAddress;
+use crate::gather::Gather;
 use crate::log::with_causes;
 use crate::tls::ClientTls;
 
@@ -37,8 +39,8 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        let ending = self.0.clone();
-        tokio::spawn(async move { ending.run_until_cancelled(task).await });
+        // Not in an async block: it would hold the task twice more, and each call has one.
+        tokio::spawn(task.with_cancellation_token_owned(self.0.clone()));
     }
 }
 
@@ -117,7 +119,7 @@ impl Connector {
             .max_header_list_size(MOST_HEADERS)
             .max_concurrent_reset_streams(MOST_FORGOTTEN)
             .max_local_error_reset_streams(None)
-            .handshake(TokioIo::new(stream));
+            .handshake(TokioIo::new(Gather::new(stream)));
         let (sender, connection) = handshake.await.map_err(|error| with_causes(&error))?;
         Ok((sender, Box::pin(connection)))
     }

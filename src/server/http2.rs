@@ -28,6 +28,7 @@ use super::flood::{Flood, FloodWatch};
 use super::frames::FrameWatch;
 use super::request::{Answering, HttpService};
 use super::unread::Unread;
+use crate::gather::Gather;
 
 /// Runs the streams of a connection as tasks that shutdown waits for and can end.
 #[derive(Clone, Debug)]
@@ -80,7 +81,7 @@ where
         .max_send_buf_size(limits.h2_max_send_buffer)
         .keep_alive_interval(limits.h2_keepalive_interval)
         .keep_alive_timeout(limits.h2_keepalive_timeout)
-        .serve_connection(TokioIo::new(io), service);
+        .serve_connection(TokioIo::new(Gather::new(io)), service);
     let mut connection = Box::pin(connection);
     tokio::select! {
         outcome = &mut connection => outcome,

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which rooms each room may use, beside itself. `grpc::codec` is one door of the room `grpc`.
-const DOORS: [(&str, &[&str]); 23] = [
+const DOORS: [(&str, &[&str]); 24] = [
     ("model", &[]),
     ("clock", &[]),
     ("freshness", &["clock"]),
     ("log", &[]),
+    ("gather", &[]),
     ("tls", &[]),
     ("snapshot", &["model"]),
     ("policy", &["model", "snapshot"]),
@@ -32,6 +33,7 @@ const DOORS: [(&str, &[&str]); 23] = [
             "authorizer",
             "config",
             "credential",
+            "gather",
             "layer",
             "log",
             "model",
@@ -81,6 +83,7 @@ const DOORS: [(&str, &[&str]); 23] = [
             "telemetry",
             "proto",
             "log",
+            "gather",
             "tls",
             "gateway",
         ],
