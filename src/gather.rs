@@ -4,6 +4,8 @@
 //! are two writes, head and body of a request two more, and most of what a small call costs is
 //! writes. Here a flush only notes that there is something to be sent, and wakes the task. The
 //! next time it runs, after the others that are ready, all of it goes: what they had to say, too.
+//! Where nothing ever comes in between, as for one small answer at a time, that is not worth the
+//! waiting, and a flush sends at once.
 //!
 //! That rests on what h2 does each time it is polled: it reads until there is nothing more, and then
 //! writes and flushes. Until the peer has said something everything is passed on at once: in a
@@ -22,6 +24,12 @@ const MOST: usize = 16 * 1024;
 /// Bytes that there is room for at first.
 const USUAL: usize = 4 * 1024;
 
+/// How often it is waited for more though nothing comes.
+const TIMES_IN_VAIN: u8 = 4;
+
+/// Of how many flushes one waits all the same.
+const ONE_OF: u8 = 64;
+
 /// A socket of HTTP/2 whose small writes are gathered.
 #[derive(Debug)]
 pub(crate) struct Gather<T> {
@@ -29,6 +37,7 @@ pub(crate) struct Gather<T> {
     gathered: Vec<u8>,
     sent: usize,
     state: State,
+    patience: Patience,
 }
 
 /// When a flush sends what has been gathered.
@@ -36,17 +45,43 @@ pub(crate) struct Gather<T> {
 enum State {
     /// At once, and nothing is gathered: the peer has said nothing yet.
     Opening,
-    /// Not now.
+    /// Not now, if it is worth it.
     Open,
-    /// Once the task has run again, for which it has been woken.
-    Woken,
-    /// At once.
-    Due,
+    /// Once the task has run again, for which it has been woken when there was so much.
+    Woken(usize),
+    /// At once, as the task has run again.
+    Due(usize),
+    /// At once. One has just done that, and the task has not run again.
+    Sent,
+}
+
+/// Whether it is worth to wait for more.
+#[derive(Debug)]
+struct Patience {
+    left: u8,
+    flushes: u8,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { left: TIMES_IN_VAIN, flushes: 0 }
+    }
+
+    /// Asked by each flush.
+    fn waits(&mut self) -> bool {
+        self.flushes = (self.flushes + 1) % ONE_OF;
+        self.left > 0 || self.flushes == 0
+    }
+
+    /// Told whether something came.
+    fn learn(&mut self, came: bool) {
+        self.left = if came { TIMES_IN_VAIN } else { self.left.saturating_sub(1) };
+    }
 }
 
 impl<T> Gather<T> {
     pub(crate) fn new(io: T) -> Self {
-        Self { io, gathered: Vec::new(), sent: 0, state: State::Opening }
+        Self { io, gathered: Vec::new(), sent: 0, state: State::Opening, patience: Patience::new() }
     }
 
     /// Takes what there is room for, if that is all of it.
@@ -55,6 +90,10 @@ impl<T> Gather<T> {
         let fits = self.gathered.len().saturating_add(length) <= MOST;
         if self.state == State::Opening || !fits {
             return None;
+        }
+        if self.state == State::Sent {
+            self.patience.learn(true);
+            self.state = State::Open;
         }
         if self.gathered.capacity() == 0 {
             self.gathered.reserve(length.max(USUAL));
@@ -75,9 +114,10 @@ impl<T: AsyncWrite + Unpin> Gather<T> {
             }
         }
         // A connection on which nothing happens holds nothing.
-        drop(mem::take(&mut self.gathered));
+        let sent = mem::take(&mut self.gathered).len();
         self.sent = 0;
-        if self.state != State::Opening {
+        if let State::Woken(before) | State::Due(before) = self.state {
+            self.patience.learn(sent > before);
             self.state = State::Open;
         }
         Poll::Ready(Ok(()))
@@ -93,9 +133,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Gather<T> {
         let me = self.get_mut();
         let poll = Pin::new(&mut me.io).poll_read(cx, buf);
         me.state = match me.state {
-            State::Opening if poll.is_ready() => State::Open,
-            State::Woken => State::Due,
-            state => state,
+            State::Opening if poll.is_pending() => State::Opening,
+            State::Woken(before) | State::Due(before) => State::Due(before),
+            State::Opening | State::Open | State::Sent => State::Open,
         };
         poll
     }
@@ -132,15 +172,19 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Gather<T> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let me = self.get_mut();
-        if me.gathered.is_empty() || me.state == State::Due {
-            ready!(me.poll_send(cx))?;
-            return Pin::new(&mut me.io).poll_flush(cx);
+        let waiting = me.gathered.len();
+        match me.state {
+            State::Woken(_) => return Poll::Ready(Ok(())),
+            State::Open if waiting > 0 && me.patience.waits() => {
+                me.state = State::Woken(waiting);
+                cx.waker().wake_by_ref();
+                return Poll::Ready(Ok(()));
+            }
+            State::Open if waiting > 0 => me.state = State::Sent,
+            State::Opening | State::Open | State::Due(_) | State::Sent => {}
         }
-        if me.state == State::Open {
-            me.state = State::Woken;
-            cx.waker().wake_by_ref();
-        }
-        Poll::Ready(Ok(()))
+        ready!(me.poll_send(cx))?;
+        Pin::new(&mut me.io).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -287,6 +331,40 @@ mod tests {
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
         }
+    }
+
+    #[test]
+    fn a_flush_waits_for_more_only_where_more_comes() {
+        let mut gather = Gather::new(Slow { taken: Vec::new(), most: 100, turn: 0 });
+        let cx = &mut Context::from_waker(Waker::noop());
+        // What the task does each time it runs; how much has gone then.
+        let mut run = |writes: usize| {
+            drop(Pin::new(&mut gather).poll_read(cx, &mut ReadBuf::new(&mut [])));
+            for _ in 0..writes {
+                drop(Pin::new(&mut gather).poll_write(cx, b"a"));
+                gather.io.turn = 0;
+                drop(Pin::new(&mut gather).poll_flush(cx));
+            }
+            gather.io.turn = 0;
+            drop(Pin::new(&mut gather).poll_flush(cx));
+            mem::take(&mut gather.io.taken).len()
+        };
+        for _ in 0..TIMES_IN_VAIN {
+            assert_eq!((run(1), run(0)), (0, 1));
+        }
+        assert_eq!((run(1), run(1), run(1)), (1, 1, 1));
+        // Two at once, of which the first has gone before the second.
+        assert_eq!((run(2), run(2), run(0)), (1, 2, 1));
+        // Nothing comes again; now and then it is tried all the same.
+        let mut at_once = 0;
+        for _ in 0..2 * ONE_OF {
+            match run(1) {
+                1 => at_once += 1,
+                _ => assert_eq!(run(0), 1),
+            }
+        }
+        let tries = 2 * ONE_OF - TIMES_IN_VAIN - at_once;
+        assert!((1..4).contains(&tries), "{tries}");
     }
 
     #[derive(Debug, Clone)]
