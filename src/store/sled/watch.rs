@@ -20,7 +20,7 @@ pub(super) struct Watch {
     watcher: Option<JoinHandle<()>>,
 }
 
-/// `SeqCst` throughout: a flush that begins while the watcher goes to sleep must be seen by it, or see
+/// SeqCst throughout: a flush that begins while the watcher goes to sleep must be seen by it, or see
 /// that it sleeps.
 #[derive(Default)]
 struct State {
