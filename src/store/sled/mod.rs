@@ -20,7 +20,6 @@ mod opened;
 mod page;
 mod permissions;
 mod readable;
-mod watch;
 
 pub use durable::SyncFile;
 
