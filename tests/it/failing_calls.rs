@@ -105,6 +105,23 @@ async fn serve_with(before: &Path, roles: &[String], call: &str, error: &str, wh
     trace.contains("(INJECTED)")
 }
 
+/// Each thread's first write of the log fails, and late: a flush then waits that nobody wakes.
+#[tokio::test]
+async fn a_write_that_fails_after_those_behind_it_ends_its_change_as_well() {
+    if !has_strace(&["-D", "-f"]) {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let server = Process::start(&data);
+    let roles = roles_of(&server).await;
+    server.kill();
+    let late = "EIO:delay_exit=300000";
+    let is_made = serve_with(&data, &roles, "sync_file_range", late, "1");
+    let in_time = tokio::time::timeout(2 * PATIENCE, is_made);
+    assert!(in_time.await.expect("a change never ended"));
+}
+
 #[tokio::test]
 async fn a_call_that_fails_during_a_start_or_a_change_takes_nothing_away() {
     if !has_strace(&["-D", "-f"]) {

@@ -20,6 +20,7 @@ mod opened;
 mod page;
 mod permissions;
 mod readable;
+mod watch;
 
 pub use durable::SyncFile;
 

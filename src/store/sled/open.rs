@@ -14,6 +14,7 @@ use super::lock::{LockFile, wait_for_data_lock};
 use super::mark::{self, MarkFile};
 use super::meta::Meta;
 use super::opened::Opened;
+use super::watch::Watch;
 use super::{SledOptions, StoreError, attempt, io_error, permissions, readable};
 
 /// Bytes of pages that sled keeps in memory, besides what it needs to find them. Only a commit
@@ -38,7 +39,9 @@ pub(super) fn open(
     permissions::tighten(path).map_err(io_error("set the modes in", path))?;
     let found = Meta::read(&db, path)?;
     mark::check(path, found.as_ref(), options.accept_data_loss)?;
+    let watch = Watch::start(&db).map_err(io_error("start a thread for", path))?;
     let mut opened = Opened {
+        watch,
         db,
         data,
         blobs: Blobs::new(path.join("blobs")),

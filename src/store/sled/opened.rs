@@ -12,6 +12,7 @@ use super::lock::LockFile;
 use super::mark::MarkFile;
 use super::meta::{self, Meta};
 use super::page::Page;
+use super::watch::Watch;
 use super::{StoreError, attempt, io_error, journal};
 use crate::model::Revision;
 use crate::store::Writes;
@@ -21,6 +22,8 @@ const PAGES_AHEAD: usize = 4;
 
 /// Everything that an open store holds on to. The order counts: sled goes first, the lock last.
 pub(super) struct Opened {
+    /// Holds sled, too.
+    pub(super) watch: Watch,
     pub(super) db: sled::Db,
     /// A handle of our own on sled's data file. It has been open since before the first write, so
     /// the system tells it of every failed one.
@@ -153,7 +156,7 @@ impl Opened {
         path: &Path,
         sync: &dyn SyncFile,
     ) -> Result<(), StoreError> {
-        attempt("flush", path, || self.db.flush())?;
+        attempt("flush", path, || self.watch.over(|| self.db.flush()))?;
         // The log points to the blobs, so they come first.
         attempt("sync", path, || self.blobs.sync_new(sync))?;
         attempt("sync", path, || sync.sync_data(&self.data, &path.join("db")))
@@ -168,11 +171,11 @@ impl Opened {
 
     /// Lets go of everything, sled first.
     pub(super) fn release(self, path: &Path) {
-        let Self { db, data, blobs, mark, meta: _, lock } = self;
+        let Self { watch, db, data, blobs, mark, meta: _, lock } = self;
         // A failure has been reported already, and what sled still had in memory was never
         // acknowledged.
         let _ = attempt("close", path, || {
-            drop(db);
+            drop((watch, db));
             sled::Result::Ok(())
         });
         forget_cached_pages(&data);
