@@ -7,11 +7,12 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
-/// After one to two of these a flush is looked after. The disk has then been slow, or has failed.
+/// How often it is looked whether a flush is still the one of the last time.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The one watcher of the process, and how it hears of another database. It never ends: it costs
@@ -23,19 +24,18 @@ pub(super) struct Watch(Arc<Flushes>);
 
 struct Flushes {
     db: sled::Db,
-    begun: AtomicU64,
-    ended: AtomicU64,
+    /// Beginnings and ends: odd while a flush is running.
+    turns: AtomicU64,
 }
 
 impl Watch {
     pub(super) fn start(db: &sled::Db) -> io::Result<Self> {
-        let zero = || AtomicU64::new(0);
-        let flushes = Arc::new(Flushes { db: db.clone(), begun: zero(), ended: zero() });
+        let flushes = Arc::new(Flushes { db: db.clone(), turns: AtomicU64::new(0) });
         if WATCHER.get().is_none() {
             let (sender, news) = mpsc::channel();
-            if WATCHER.set(sender).is_ok() {
-                thread::Builder::new().name("watch sled".to_owned()).spawn(move || watch(&news))?;
-            }
+            thread::Builder::new().name("watch sled".to_owned()).spawn(move || watch(&news))?;
+            // Of two at once one is told that it came too late, and its thread ends.
+            let _ = WATCHER.set(sender);
         }
         if let Some(watcher) = WATCHER.get() {
             // It never ends.
@@ -44,35 +44,55 @@ impl Watch {
         Ok(Self(flushes))
     }
 
-    /// Runs a flush, which is looked after meanwhile.
-    pub(super) fn over<T>(&self, flush: impl FnOnce() -> T) -> T {
-        self.0.begun.fetch_add(1, Ordering::SeqCst);
+    /// Runs a flush, which is looked after meanwhile. One at a time.
+    pub(super) fn over<T>(&mut self, flush: impl FnOnce() -> T) -> T {
+        self.0.turns.fetch_add(1, Ordering::SeqCst);
         let outcome = flush();
-        self.0.ended.fetch_add(1, Ordering::SeqCst);
+        self.0.turns.fetch_add(1, Ordering::SeqCst);
         outcome
     }
 }
 
+/// What the watcher knows of one database.
+struct Watched {
+    flushes: Weak<Flushes>,
+    turns: u64,
+    /// For how many pauses one flush has been running.
+    pauses: u32,
+}
+
+impl Watched {
+    fn look(&mut self) {
+        let Some(flushes) = self.flushes.upgrade() else { return };
+        let turns = flushes.turns.load(Ordering::SeqCst);
+        if turns.is_multiple_of(2) || turns != self.turns {
+            (self.turns, self.pauses) = (turns, 0);
+            return;
+        }
+        self.pauses = self.pauses.saturating_add(1);
+        // Another flush that finds no failure waits itself, and does not see a later one. So there
+        // is one more whenever it has taken twice as long, each on a thread of its own.
+        if self.pauses.is_power_of_two() {
+            let flush = move || drop(flushes.db.flush());
+            // Where no thread can be had there may be one the next time.
+            let _ = thread::Builder::new().name("wake sled".to_owned()).spawn(flush);
+        }
+    }
+}
+
 fn watch(news: &mpsc::Receiver<Weak<Flushes>>) {
-    let mut watched: Vec<(Weak<Flushes>, u64)> = Vec::new();
+    let mut watched = Vec::new();
     loop {
         let new = if watched.is_empty() {
-            let Ok(new) = news.recv() else { return };
-            Some(new)
+            news.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
-            news.recv_timeout(PAUSE).ok()
+            news.recv_timeout(PAUSE)
         };
-        let is_time = new.is_none();
-        watched.extend(new.map(|new| (new, 0)));
-        watched.retain(|(flushes, _)| flushes.strong_count() > 0);
-        for (flushes, last) in watched.iter_mut().filter(|_| is_time) {
-            let Some(flushes) = flushes.upgrade() else { continue };
-            let begun = flushes.begun.load(Ordering::SeqCst);
-            if begun == *last && flushes.ended.load(Ordering::SeqCst) != begun {
-                // Whoever waits is told what this one finds.
-                drop(flushes.db.flush());
-            }
-            *last = begun;
+        match new {
+            Ok(flushes) => watched.push(Watched { flushes, turns: 0, pauses: 0 }),
+            Err(RecvTimeoutError::Timeout) => watched.iter_mut().for_each(Watched::look),
+            Err(RecvTimeoutError::Disconnected) => return,
         }
+        watched.retain(|one| one.flushes.strong_count() > 0);
     }
 }
