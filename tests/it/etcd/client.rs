@@ -32,9 +32,14 @@ pub(super) const QUICK: [(&str, &str); 2] =
 pub(super) const TOO_OLD: &str = "the state is older than it may be";
 pub(super) const CONFIRMED: &str = "the state is confirmed";
 
-/// A replica as a process, with these times.
+/// A replica as a process, with the times of [`QUICK`].
 pub(super) fn replica(store: &str) -> Replica {
-    Replica::start(store, &QUICK).unwrap_or_else(|log| panic!("{log}"))
+    replica_with(store, &QUICK)
+}
+
+/// A replica as a process, with these settings.
+pub(super) fn replica_with(store: &str, settings: &[(&str, &str)]) -> Replica {
+    Replica::start(store, settings).unwrap_or_else(|log| panic!("{log}"))
 }
 
 /// The store behind one endpoint: a member, or a relay.

@@ -12,7 +12,7 @@ use crate::support::etcd::{Cluster, Replica};
 /// A replica that ages quickly.
 fn aging(cluster: &Cluster) -> Replica {
     let times = [("rbac.maxStaleness", "1s"), ("etcd.requestTimeout", "2000")];
-    Replica::start(&cluster.store(), &times).unwrap_or_else(|log| panic!("{log}"))
+    replica_with(&cluster.store(), &times)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::client::*;
 use super::history::{Model, Outcome, explain};
 use super::together::{found, nothing_is_half_done, outcomes, play_on};
-use crate::support::etcd::{Cluster, Replica};
+use crate::support::etcd::Cluster;
 use crate::support::{Grpc, ROOT};
 
 /// Asks again and again until it is told to stop. Returns every answer that was not `Allowed`.
@@ -35,8 +35,7 @@ async fn a_killed_member_also_the_one_in_use_costs_no_answer_and_no_change() {
     let cluster = Cluster::start(3);
     // Both begin with the first member, and with the times that they have unless told otherwise: on
     // a machine that is busy an election takes longer than the state may be old in other tests.
-    let start = || Replica::start(&cluster.store(), &[]).unwrap_or_else(|log| panic!("{log}"));
-    let (one, two) = (start(), start());
+    let (one, two) = (replica_with(&cluster.store(), &[]), replica_with(&cluster.store(), &[]));
     let (root, other) = (root_of(&one).await, root_of(&two).await);
     lister(&root, ("ann", "reader")).await;
     let ann = one.grpc(("ann", GOOD)).await;
