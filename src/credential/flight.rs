@@ -20,15 +20,22 @@ type Outcome = Result<bool, CredentialError>;
 type Sender = Arc<watch::Sender<Option<Outcome>>>;
 type UnderWay = Mutex<HashMap<[u8; 32], Sender>>;
 
-/// The checks under way.
-#[derive(Default)]
-pub(super) struct Flights(Arc<UnderWay>);
+/// The checks under way, and those that have just ended with a refusal.
+pub(super) struct Flights {
+    under_way: Arc<UnderWay>,
+    refused: Refused,
+}
 
 /// The wait for a check.
 pub(super) struct Ticket(watch::Receiver<Option<Outcome>>);
 
 impl Flights {
-    /// Joins the check under this key, or makes it, if it may be; then it has to be submitted.
+    pub(super) fn new(refused: Refused) -> Self {
+        Self { under_way: Arc::default(), refused }
+    }
+
+    /// Joins the check under this key, also one that has just ended with a refusal, or makes it, if
+    /// it may be; then it has to be submitted.
     ///
     /// # Errors
     /// Why it may not.
@@ -41,16 +48,22 @@ impl Flights {
     where
         W: FnOnce() -> bool + Send + 'static,
     {
-        let mut under_way = lock(&self.0);
+        let mut under_way = lock(&self.under_way);
         if let Some(sender) = under_way.get(&key) {
             return Ok((Ticket(sender.subscribe()), None));
         }
-        // Under the lock, so that of two who come at once one makes it and the other joins.
+        // Under the lock, too: a check leaves the map after its refusal is remembered, so that nobody
+        // who comes as it ends makes another one of the same guess.
+        if self.refused.contains(&key) {
+            let (_, receiver) = watch::channel(Some(Ok(false)));
+            return Ok((Ticket(receiver), None));
+        }
+        // Of two who come at once one makes it and the other joins.
         let guess = may()?;
         let (sender, receiver) = watch::channel(None);
         let sender = Arc::new(sender);
         under_way.insert(key, sender.clone());
-        let entry = Entry { key, sender, under_way: self.0.clone() };
+        let entry = Entry { key, sender, under_way: self.under_way.clone() };
         Ok((Ticket(receiver), Some(Box::new(Flight { entry, guess, work }))))
     }
 }
@@ -152,15 +165,19 @@ mod tests {
 
     const KEY: [u8; 32] = [1; 32];
 
+    fn flights() -> Flights {
+        Flights::new(Refused::new(Arc::new(ManualClock::at(0))))
+    }
+
     fn join(
         flights: &Flights,
         key: [u8; 32],
         work: impl FnOnce() -> bool + Send + 'static,
     ) -> (Ticket, Option<Box<dyn Job>>) {
         let clock = Arc::new(ManualClock::at(0));
-        let throttle = Throttle::new(FailedLogins::default(), clock.clone());
+        let throttle = Throttle::new(FailedLogins::default(), clock);
         let token = throttle.reserve(key).unwrap();
-        let guess = Guess { key, token, refused: Refused::new(clock) };
+        let guess = Guess { key, token, refused: flights.refused.clone() };
         flights.join(key, || Ok(guess), work).unwrap()
     }
 
@@ -170,7 +187,7 @@ mod tests {
 
     #[test]
     fn all_who_join_have_the_outcome_and_who_comes_later_starts_anew() {
-        let flights = Flights::default();
+        let flights = flights();
         let (one, job) = join(&flights, KEY, || true);
         let (two, none) = join(&flights, KEY, || false);
         let (other, other_job) = join(&flights, [2; 32], || false);
@@ -183,8 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_after_a_refusal_has_it_and_makes_no_other_guess() {
+        let flights = flights();
+        let (_first, job) = join(&flights, KEY, || false);
+        job.unwrap().run();
+        let no_guess = || panic!("nobody asks for it");
+        let (second, job) = flights.join(KEY, no_guess, || true).unwrap();
+        assert!(job.is_none());
+        assert_eq!(ended(second), Some(Ok(false)));
+        assert!(lock(&flights.under_way).is_empty());
+    }
+
+    #[test]
     fn a_check_given_up_can_neither_be_joined_nor_end_the_next_one() {
-        let flights = Flights::default();
+        let flights = flights();
         let (gone, first) = join(&flights, KEY, || true);
         let first = first.unwrap();
         assert!(first.is_wanted());
@@ -198,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_refusal_or_a_panic_is_told_to_all_and_leaves_nothing_behind() {
-        let flights = Flights::default();
+        let flights = flights();
         let (one, job) = join(&flights, KEY, || true);
         let two = join(&flights, KEY, || true).0;
         job.unwrap().refuse(CredentialError::Busy);
@@ -209,15 +238,15 @@ mod tests {
         let job = job.unwrap();
         assert!(catch_unwind(AssertUnwindSafe(|| job.run())).is_err());
         assert_eq!(ended(ticket), Some(Err(NO_ANSWER)));
-        assert!(lock(&flights.0).is_empty());
+        assert!(lock(&flights.under_way).is_empty());
     }
 
     #[test]
     fn who_joins_pays_nothing_and_who_may_not_begin_leaves_nothing_behind() {
-        let flights = Flights::default();
+        let flights = flights();
         let refused = flights.join(KEY, || Err(CredentialError::Throttled), || true);
         assert!(matches!(refused, Err(CredentialError::Throttled)));
-        assert!(lock(&flights.0).is_empty());
+        assert!(lock(&flights.under_way).is_empty());
         let (_waiting, job) = join(&flights, KEY, || true);
         assert!(job.is_some());
         let joined = flights.join(KEY, || panic!("nobody asks for it"), || true);

@@ -128,15 +128,16 @@ impl Verifier {
         getrandom::fill(key.as_mut_slice()).map_err(StartError::Random)?;
         let threads = if threads > 0 { threads } else { half_the_processors() };
         let queue = if queue > 0 { queue } else { DEFAULT_QUEUE };
+        let refused = Refused::new(Arc::clone(&clock));
         Ok(Self {
             policy: Policy { cost, long_passwords },
             raise_cost,
             decoy: hash::decoy(cost),
             keyed: Hmac::new((&*key).into()),
             pool: Pool::start(threads, queue).map_err(StartError::Thread)?,
-            flights: Flights::default(),
-            throttle: Throttle::new(failed_logins, Arc::clone(&clock)),
-            refused: Refused::new(clock),
+            flights: Flights::new(refused.clone()),
+            throttle: Throttle::new(failed_logins, clock),
+            refused,
         })
     }
 
@@ -307,8 +308,7 @@ impl Verifier {
         Authenticated { caller: Caller::verified(name, peer), raise }
     }
 
-    /// Checks a password on the pool, or waits for the same check of somebody else. What has just
-    /// been refused still is.
+    /// Checks a password on the pool, or has the outcome of the same check of somebody else.
     async fn check_shared(
         &self,
         key: [u8; 32],
@@ -316,9 +316,6 @@ impl Verifier {
         stored: Option<PasswordHash>,
         peer: IpAddr,
     ) -> Result<bool, CredentialError> {
-        if self.refused.contains(&key) {
-            return Ok(false);
-        }
         let (password, policy, decoy) =
             (Password::copy_of(login.password()), self.policy, self.decoy.clone());
         let work = move || hash::check(stored.as_ref(), &decoy, password.as_bytes(), policy);
