@@ -1,8 +1,8 @@
-//! Password checks that are under way, so that simultaneous logins with the same user, hash and
-//! password share one bcrypt.
+//! Password checks that are under way, so that simultaneous ones of the same user, hash and password
+//! share one bcrypt: those of logins and of old passwords alike.
 //!
 //! Nobody leads: the check belongs to the pool, and everybody who asked waits for it alike, so
-//! whoever goes away leaves nobody hanging. What makes two logins the same is the key, which the
+//! whoever goes away leaves nobody hanging. What makes two checks the same is the key, which the
 //! verifier makes.
 
 use std::collections::HashMap;
@@ -34,16 +34,15 @@ impl Flights {
         Self { under_way: Arc::default(), refused }
     }
 
-    /// Joins the check under this key, also one that has just ended with a refusal, or makes it, if
-    /// it may be; then it has to be submitted.
+    /// Joins the check under this key, also one that has just ended with a refusal, or makes it of
+    /// the token and the work that `begin` gives; then it has to be submitted.
     ///
     /// # Errors
-    /// Why it may not.
+    /// Those of `begin`.
     pub(super) fn join<W>(
         &self,
         key: [u8; 32],
-        may: impl FnOnce() -> Result<Guess, CredentialError>,
-        work: W,
+        begin: impl FnOnce() -> Result<(Token, W), CredentialError>,
     ) -> Result<(Ticket, Option<Box<dyn Job>>), CredentialError>
     where
         W: FnOnce() -> bool + Send + 'static,
@@ -59,12 +58,13 @@ impl Flights {
             return Ok((Ticket(receiver), None));
         }
         // Of two who come at once one makes it and the other joins.
-        let guess = may()?;
+        let (token, work) = begin()?;
         let (sender, receiver) = watch::channel(None);
         let sender = Arc::new(sender);
         under_way.insert(key, sender.clone());
         let entry = Entry { key, sender, under_way: self.under_way.clone() };
-        Ok((Ticket(receiver), Some(Box::new(Flight { entry, guess, work }))))
+        let refused = self.refused.clone();
+        Ok((Ticket(receiver), Some(Box::new(Flight { entry, token, refused, work }))))
     }
 }
 
@@ -80,32 +80,12 @@ fn lock(under_way: &UnderWay) -> MutexGuard<'_, HashMap<[u8; 32], Sender>> {
     under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a check costs whoever guesses wrong. Until it has ended nothing is said of that: dropped
-/// undone, it costs nothing.
-pub(super) struct Guess {
-    /// What stands for the login.
-    pub(super) key: [u8; 32],
-    /// The token that it has taken.
-    pub(super) token: Token,
-    /// Where a wrong one is remembered.
-    pub(super) refused: Refused,
-}
-
-impl Guess {
-    /// Makes it cost what it has to, and passes on whether the password was right.
-    pub(super) fn settle(mut self, right: bool) -> bool {
-        if !right {
-            self.token.spend();
-            self.refused.remember(self.key);
-        }
-        right
-    }
-}
-
-/// A check on its way through the pool.
+/// A check on its way through the pool. Only one that ends with a refusal costs its token and is
+/// remembered; dropped undone, it leaves nothing.
 struct Flight<W> {
     entry: Entry,
-    guess: Guess,
+    token: Token,
+    refused: Refused,
     work: W,
 }
 
@@ -143,8 +123,12 @@ impl<W: FnOnce() -> bool + Send> Job for Flight<W> {
     }
 
     fn run(self: Box<Self>) {
-        let Self { entry, guess, work } = *self;
-        let right = guess.settle(work());
+        let Self { entry, mut token, refused, work } = *self;
+        let right = work();
+        if !right {
+            token.spend();
+            refused.remember(entry.key);
+        }
         entry.sender.send_replace(Some(Ok(right)));
     }
 
@@ -165,6 +149,9 @@ mod tests {
 
     const KEY: [u8; 32] = [1; 32];
 
+    /// Of a check that is not made.
+    type Work = fn() -> bool;
+
     fn flights() -> Flights {
         Flights::new(Refused::new(Arc::new(ManualClock::at(0))))
     }
@@ -176,9 +163,7 @@ mod tests {
     ) -> (Ticket, Option<Box<dyn Job>>) {
         let clock = Arc::new(ManualClock::at(0));
         let throttle = Throttle::new(FailedLogins::default(), clock);
-        let token = throttle.reserve(key).unwrap();
-        let guess = Guess { key, token, refused: flights.refused.clone() };
-        flights.join(key, || Ok(guess), work).unwrap()
+        flights.join(key, || Ok((throttle.reserve(key)?, work))).unwrap()
     }
 
     fn ended(ticket: Ticket) -> Option<Outcome> {
@@ -204,8 +189,7 @@ mod tests {
         let flights = flights();
         let (_first, job) = join(&flights, KEY, || false);
         job.unwrap().run();
-        let no_guess = || panic!("nobody asks for it");
-        let (second, job) = flights.join(KEY, no_guess, || true).unwrap();
+        let (second, job) = flights.join::<Work>(KEY, || panic!("nobody asks for it")).unwrap();
         assert!(job.is_none());
         assert_eq!(ended(second), Some(Ok(false)));
         assert!(lock(&flights.under_way).is_empty());
@@ -244,12 +228,12 @@ mod tests {
     #[test]
     fn who_joins_pays_nothing_and_who_may_not_begin_leaves_nothing_behind() {
         let flights = flights();
-        let refused = flights.join(KEY, || Err(CredentialError::Throttled), || true);
+        let refused = flights.join::<Work>(KEY, || Err(CredentialError::Throttled));
         assert!(matches!(refused, Err(CredentialError::Throttled)));
         assert!(lock(&flights.under_way).is_empty());
         let (_waiting, job) = join(&flights, KEY, || true);
         assert!(job.is_some());
-        let joined = flights.join(KEY, || panic!("nobody asks for it"), || true);
+        let joined = flights.join::<Work>(KEY, || panic!("nobody asks for it"));
         assert!(joined.is_ok_and(|(_, job)| job.is_none()));
     }
 }

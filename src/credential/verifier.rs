@@ -14,7 +14,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::flight::{Flights, Guess};
+use super::flight::Flights;
 use super::hash::{self, COSTS, LongPasswords, Policy, Stored};
 use super::pool::Pool;
 use super::refused::Refused;
@@ -102,7 +102,6 @@ pub struct Verifier {
     pool: Pool,
     flights: Flights,
     throttle: Throttle,
-    refused: Refused,
 }
 
 impl Verifier {
@@ -128,16 +127,14 @@ impl Verifier {
         getrandom::fill(key.as_mut_slice()).map_err(StartError::Random)?;
         let threads = if threads > 0 { threads } else { half_the_processors() };
         let queue = if queue > 0 { queue } else { DEFAULT_QUEUE };
-        let refused = Refused::new(Arc::clone(&clock));
         Ok(Self {
             policy: Policy { cost, long_passwords },
             raise_cost,
             decoy: hash::decoy(cost),
             keyed: Hmac::new((&*key).into()),
             pool: Pool::start(threads, queue).map_err(StartError::Thread)?,
-            flights: Flights::new(refused.clone()),
+            flights: Flights::new(Refused::new(Arc::clone(&clock))),
             throttle: Throttle::new(failed_logins, clock),
-            refused,
         })
     }
 
@@ -179,8 +176,8 @@ impl Verifier {
                 Ok(caller) => return Ok(Authenticated { caller, raise: None }),
                 Err(asked) => asked,
             };
-            let password = login.password();
-            if !self.check_shared(key, login, stored.clone(), peer.ip()).await? {
+            let (user, password) = (login.user_bytes(), login.password());
+            if !self.check_shared(key, user, stored.as_ref(), password, peer.ip()).await? {
                 let why = self.why_refused(stored.as_ref(), password);
                 return Err(CredentialError::Refused { why });
             }
@@ -213,16 +210,9 @@ impl Verifier {
         password: &Password,
         peer: Peer,
     ) -> Result<bool, CredentialError> {
-        let key = self.digest(user.as_bytes(), stored, password.as_bytes());
-        if self.refused.contains(&key) {
-            return Ok(false);
-        }
-        let guess = self.guess(key, user.as_bytes())?;
-        let (stored, policy, decoy) = (stored.cloned(), self.policy, self.decoy.clone());
-        let password = Password::copy_of(password.as_bytes());
-        let work =
-            move || guess.settle(hash::check(stored.as_ref(), &decoy, password.as_bytes(), policy));
-        self.pool.run(peer.ip(), work).await
+        let (user, password) = (user.as_bytes(), password.as_bytes());
+        let key = self.digest(user, stored, password);
+        self.check_shared(key, user, stored, password, peer.ip()).await
     }
 
     /// Whether the hash is that of this password, for a look at built-in passwords at start: a
@@ -312,25 +302,22 @@ impl Verifier {
     async fn check_shared(
         &self,
         key: [u8; 32],
-        login: &Login,
-        stored: Option<PasswordHash>,
+        user: &[u8],
+        stored: Option<&PasswordHash>,
+        password: &[u8],
         peer: IpAddr,
     ) -> Result<bool, CredentialError> {
-        let (password, policy, decoy) =
-            (Password::copy_of(login.password()), self.policy, self.decoy.clone());
-        let work = move || hash::check(stored.as_ref(), &decoy, password.as_bytes(), policy);
-        let may = || self.guess(key, login.user_bytes());
-        let (ticket, job) = self.flights.join(key, may, work)?;
+        let begin = || {
+            let token = self.throttle.reserve(self.digest_of_name(user))?;
+            let (stored, policy, decoy) = (stored.cloned(), self.policy, self.decoy.clone());
+            let password = Password::copy_of(password);
+            Ok((token, move || hash::check(stored.as_ref(), &decoy, password.as_bytes(), policy)))
+        };
+        let (ticket, job) = self.flights.join(key, begin)?;
         if let Some(job) = job {
             self.pool.submit(peer, job);
         }
         ticket.outcome().await
-    }
-
-    /// Takes what a check of this name costs.
-    fn guess(&self, key: [u8; 32], user: &[u8]) -> Result<Guess, CredentialError> {
-        let token = self.throttle.reserve(self.digest_of_name(user))?;
-        Ok(Guess { key, token, refused: self.refused.clone() })
     }
 
     fn why_refused(&self, stored: Option<&PasswordHash>, password: &[u8]) -> RefusedWhy {

@@ -477,3 +477,16 @@ async fn who_share_a_check_have_made_one_guess() {
     }
     assert_eq!(verifier.jobs_done(), 1);
 }
+
+#[tokio::test]
+async fn old_passwords_that_are_checked_at_once_are_shared_as_logins_are() {
+    let (verifier, _) = with_clock(1);
+    let (stored, wrong) = (PasswordHash::new(MILVUS), Password::from(b"guess".to_vec()));
+    let check = || verifier.check_password("root", Some(&stored), &wrong, Peer::LOCAL);
+    for end in join_all((0..20).map(|_| check())).await {
+        assert_eq!(end, Ok(false));
+    }
+    let refused = try_login(&verifier, &milvus(), "root", "guess").await;
+    assert!(matches!(refused, Err(CredentialError::Refused { .. })), "{refused:?}");
+    assert_eq!(verifier.jobs_done(), 1);
+}
